@@ -1,0 +1,337 @@
+//! What a device must be able to do.
+
+use std::ops::Range;
+
+use crate::NormLayout;
+
+/// Heads of an attention layer and where they lie in a `qkv` row: all query heads, then all key
+/// heads, then all value heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of a head; even.
+    pub head_dim: usize,
+}
+
+impl AttentionShape {
+    /// Floats in a row of queries (and of attention output).
+    pub fn q_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Floats in a row of queries, keys and values.
+    pub fn qkv_width(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+
+    pub(crate) fn k_offset(&self, kv_head: usize) -> usize {
+        (self.heads + kv_head) * self.head_dim
+    }
+
+    pub(crate) fn v_offset(&self, kv_head: usize) -> usize {
+        (self.heads + self.kv_heads + kv_head) * self.head_dim
+    }
+
+    /// The query heads that share a key-value head.
+    pub(crate) fn group(&self, kv_head: usize) -> Range<usize> {
+        let size = self.heads / self.kv_heads;
+        kv_head * size..(kv_head + 1) * size
+    }
+}
+
+/// Bounds of the sequences in a packed batch: sequence `i` is rows `bounds[i]..bounds[i + 1]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segments {
+    bounds: Vec<usize>,
+}
+
+impl Segments {
+    /// Sequences of the given lengths, one after the other.
+    pub fn from_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
+        let mut bounds = vec![0];
+        let mut end = 0;
+        for len in lengths {
+            end += len;
+            bounds.push(end);
+        }
+        Segments { bounds }
+    }
+
+    /// Sequences.
+    pub fn count(&self) -> usize {
+        self.bounds.len() - 1
+    }
+
+    /// Rows in all.
+    pub fn tokens(&self) -> usize {
+        self.bounds[self.bounds.len() - 1]
+    }
+
+    /// Rows of sequence `i`.
+    pub fn range(&self, i: usize) -> Range<usize> {
+        self.bounds[i]..self.bounds[i + 1]
+    }
+
+    /// The position of every row inside its sequence.
+    pub fn positions(&self) -> Vec<u32> {
+        (0..self.count())
+            .flat_map(|i| 0..self.range(i).len() as u32)
+            .collect()
+    }
+}
+
+/// Constants of one AdamW update (Loshchilov & Hutter 2019, decoupled weight decay).
+#[derive(Clone, Copy, Debug)]
+pub struct AdamW {
+    /// Learning rate of this step.
+    pub lr: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// `p ← p (1 − lr · weight_decay)` before the step.
+    pub weight_decay: f32,
+    /// Factor on every gradient: the clipping coefficient.
+    pub grad_scale: f32,
+}
+
+/// A device. Shapes are row-major; `[T]` counts packed token rows. A buffer passed as output must
+/// already have room. Operations marked *accumulate* add to their output. Shape mistakes are bugs
+/// of the caller and panic.
+#[allow(clippy::too_many_arguments)]
+pub trait Backend: Send + Sync {
+    /// Device-resident floats.
+    type Buffer: Send + Sync;
+    /// A weight matrix laid out for products.
+    type Packed: Send + Sync + Default;
+    /// Keys and values of sequences that are being generated.
+    type KvCache: Send;
+
+    /// `len` zeros.
+    fn zeros(&self, len: usize) -> Self::Buffer;
+    /// Changes the length; contents are unspecified afterwards.
+    fn resize(&self, buffer: &mut Self::Buffer, len: usize);
+    /// Host to device; resizes.
+    fn upload(&self, from: &[f32], to: &mut Self::Buffer);
+    /// Device to host: the first `to.len()` floats.
+    fn download(&self, from: &Self::Buffer, to: &mut [f32]);
+    /// Sets every float to zero.
+    fn fill_zero(&self, buffer: &mut Self::Buffer);
+    /// Device to device; resizes.
+    fn copy(&self, from: &Self::Buffer, to: &mut Self::Buffer);
+
+    /// Lays out `w[outputs, inputs]` for [`Backend::linear`], and with `train` for its backward.
+    /// To be repeated whenever `w` changes.
+    fn pack(
+        &self,
+        w: &Self::Buffer,
+        outputs: usize,
+        inputs: usize,
+        train: bool,
+        packed: &mut Self::Packed,
+    );
+
+    /// `out[T, width] = table[ids]`.
+    fn embed(&self, table: &Self::Buffer, width: usize, ids: &[u32], out: &mut Self::Buffer);
+    /// `dtable[ids] += dout`, accumulate, in row order.
+    fn embed_backward(
+        &self,
+        width: usize,
+        ids: &[u32],
+        dout: &Self::Buffer,
+        dtable: &mut Self::Buffer,
+    );
+    /// `to[i] = from[rows[i]]`.
+    fn gather_rows(&self, width: usize, from: &Self::Buffer, rows: &[u32], to: &mut Self::Buffer);
+    /// `to[rows[i]] += from[i]`, accumulate.
+    fn scatter_add_rows(
+        &self,
+        width: usize,
+        from: &Self::Buffer,
+        rows: &[u32],
+        to: &mut Self::Buffer,
+    );
+
+    /// RMSNorm (Zhang & Sennrich 2019): `y = x · inv · w`, `inv = 1 / √(mean x² + eps)` of every
+    /// vector of `layout`; `inv[T, heads]` is kept for the backward.
+    fn rms_norm(
+        &self,
+        layout: NormLayout,
+        rows: usize,
+        x: &Self::Buffer,
+        w: &Self::Buffer,
+        eps: f32,
+        y: &mut Self::Buffer,
+        inv: &mut Self::Buffer,
+    );
+    /// `dx` (set, or added to with `accumulate`) and `dw` (accumulate).
+    fn rms_norm_backward(
+        &self,
+        layout: NormLayout,
+        rows: usize,
+        x: &Self::Buffer,
+        w: &Self::Buffer,
+        inv: &Self::Buffer,
+        dy: &Self::Buffer,
+        dx: &mut Self::Buffer,
+        accumulate: bool,
+        dw: &mut Self::Buffer,
+    );
+
+    /// `y[T, outputs] (+)= x[T, inputs] · Wᵀ + bias`.
+    fn linear(
+        &self,
+        rows: usize,
+        x: &Self::Buffer,
+        w: &Self::Packed,
+        bias: Option<&Self::Buffer>,
+        y: &mut Self::Buffer,
+        accumulate: bool,
+    );
+    /// `dx[T, inputs] (+)= dy[T, outputs] · W`.
+    fn linear_backward_input(
+        &self,
+        rows: usize,
+        dy: &Self::Buffer,
+        w: &Self::Packed,
+        dx: &mut Self::Buffer,
+        accumulate: bool,
+    );
+    /// `dw[outputs, inputs] += dyᵀ · x` and `dbias += Σ dy`, accumulate, in row order.
+    fn linear_backward_weight(
+        &self,
+        rows: usize,
+        dy: &Self::Buffer,
+        x: &Self::Buffer,
+        outputs: usize,
+        inputs: usize,
+        dw: &mut Self::Buffer,
+        dbias: Option<&mut Self::Buffer>,
+    );
+
+    /// Rotary position embedding (Su et al. 2021), in place on the queries and keys of `qkv`.
+    /// `table[position]` holds `head_dim / 2` cosines, then as many sines. `undo` rotates back,
+    /// which is also the backward.
+    fn rope(
+        &self,
+        shape: AttentionShape,
+        qkv: &mut Self::Buffer,
+        positions: &[u32],
+        table: &Self::Buffer,
+        undo: bool,
+    );
+
+    /// Causal softmax attention inside each segment: `out[T, heads · head_dim]`, and
+    /// `lse[T, heads]` of the scaled scores for the backward.
+    fn attention(
+        &self,
+        shape: AttentionShape,
+        qkv: &Self::Buffer,
+        segments: &Segments,
+        out: &mut Self::Buffer,
+        lse: &mut Self::Buffer,
+    );
+    /// `dqkv`, set.
+    fn attention_backward(
+        &self,
+        shape: AttentionShape,
+        qkv: &Self::Buffer,
+        out: &Self::Buffer,
+        lse: &Self::Buffer,
+        segments: &Segments,
+        dout: &Self::Buffer,
+        dqkv: &mut Self::Buffer,
+    );
+
+    /// An empty cache of `slots` rows for at least `capacity` tokens each.
+    fn kv_cache(
+        &self,
+        shape: AttentionShape,
+        layers: usize,
+        slots: usize,
+        capacity: usize,
+    ) -> Self::KvCache;
+    /// Stores keys and values of `qkv` row `i` at `rows[i] = (slot, position)`.
+    fn cache_write(
+        &self,
+        cache: &mut Self::KvCache,
+        layer: usize,
+        qkv: &Self::Buffer,
+        rows: &[(usize, usize)],
+    );
+    /// Copies the first `len` tokens of a slot to another, in all layers.
+    fn cache_copy(&self, cache: &mut Self::KvCache, from: usize, to: usize, len: usize);
+    /// Attention of one query per row against its slot: `rows[i] = (slot, tokens)`, the token of
+    /// the query included.
+    fn attention_cached(
+        &self,
+        cache: &Self::KvCache,
+        layer: usize,
+        qkv: &Self::Buffer,
+        rows: &[(usize, usize)],
+        out: &mut Self::Buffer,
+    );
+
+    /// `out[T, width] = silu(gate) · up` for `gate_up[T, 2 · width]` (Shazeer 2020).
+    fn swiglu(&self, rows: usize, width: usize, gate_up: &Self::Buffer, out: &mut Self::Buffer);
+    /// `dgate_up`, set.
+    fn swiglu_backward(
+        &self,
+        rows: usize,
+        width: usize,
+        gate_up: &Self::Buffer,
+        dout: &Self::Buffer,
+        dgate_up: &mut Self::Buffer,
+    );
+
+    /// logsumexp and entropy, in nats, of each row of `logits[lse.len(), vocab]`.
+    fn logits_stats(
+        &self,
+        logits: &Self::Buffer,
+        vocab: usize,
+        lse: &mut [f32],
+        entropy: &mut [f32],
+    );
+    /// The one head operation: for `hidden[T, width]` and `ids[T, K]`, `logp[T, K]`, `entropy[T]`
+    /// and `lse[T]` in nats, without ever holding `[T, vocab]`.
+    fn head_gather(
+        &self,
+        hidden: &Self::Buffer,
+        head: &Self::Packed,
+        ids: &[u32],
+        logp: &mut [f32],
+        entropy: &mut [f32],
+        lse: &mut [f32],
+    );
+    /// From `dlogp[T, K]` and `dentropy[T]`: `dhidden` (set) and `dweight` (accumulate).
+    fn head_gather_backward(
+        &self,
+        hidden: &Self::Buffer,
+        head: &Self::Packed,
+        ids: &[u32],
+        lse: &[f32],
+        entropy: &[f32],
+        dlogp: &[f32],
+        dentropy: Option<&[f32]>,
+        dhidden: &mut Self::Buffer,
+        dweight: &mut Self::Buffer,
+    );
+
+    /// One AdamW update of `p` with gradients `g` and moments `m`, `v`; `step` counts from 1.
+    fn adamw(
+        &self,
+        config: &AdamW,
+        step: u64,
+        p: &mut Self::Buffer,
+        g: &Self::Buffer,
+        m: &mut Self::Buffer,
+        v: &mut Self::Buffer,
+    );
+    /// `Σ x²`, summed in a fixed order.
+    fn sum_of_squares(&self, x: &Self::Buffer) -> f64;
+}

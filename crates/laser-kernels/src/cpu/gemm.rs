@@ -1,0 +1,356 @@
+//! Matrix products in `f32`.
+//!
+//! Every element of a product is one chain of fused multiply-adds over the inner index, in
+//! ascending order, held in one register lane. How rows and columns are cut into tiles, blocks
+//! and tasks therefore changes nothing: a row gives the same bits alone (decoding) and among
+//! thousands (training), and a gradient the same bits in one batch or in many micro-batches.
+
+use super::buffer::Buffer;
+use super::par::{Par, Shared};
+use super::simd::{LANES, Simd, simd_fn};
+use super::{Isa, with_scratch};
+
+/// Columns of a panel: packed matrices are stored as `[columns / PANEL][inner][PANEL]`, the last
+/// panel filled up with zeros.
+pub(crate) const PANEL: usize = 2 * LANES;
+/// Inner length of a block: 32 KiB of a panel, which stays in the first-level cache.
+const K_BLOCK: usize = 256;
+/// Floats of the left operand in a block: half a megabyte.
+const A_BLOCK: usize = 1 << 17;
+/// Rows of a tile, and columns of a packed left operand.
+const ROWS: usize = 8;
+
+/// Floats that a packed `[inner, columns]` matrix takes.
+pub(crate) fn packed_len(inner: usize, columns: usize) -> usize {
+    columns.div_ceil(PANEL) * PANEL * inner
+}
+
+/// Packs `b[inner, columns]` (row-major, row stride `ldb`) into panels.
+///
+/// # Safety
+/// `b` and `out` are valid for the shapes given.
+pub(crate) unsafe fn pack(b: *const f32, ldb: usize, inner: usize, columns: usize, out: *mut f32) {
+    for (panel, j) in (0..columns).step_by(PANEL).enumerate() {
+        let width = PANEL.min(columns - j);
+        let panel = out.add(panel * inner * PANEL);
+        for k in 0..inner {
+            let row = panel.add(k * PANEL);
+            std::ptr::copy_nonoverlapping(b.add(k * ldb + j), row, width);
+            std::ptr::write_bytes(row.add(width), 0, PANEL - width);
+        }
+    }
+}
+
+/// Packs the transpose of `b[columns, inner]` (row-major, row stride `ldb`) into panels.
+///
+/// # Safety
+/// `b` and `out` are valid for the shapes given.
+pub(crate) unsafe fn pack_transposed(
+    b: *const f32,
+    ldb: usize,
+    inner: usize,
+    columns: usize,
+    out: *mut f32,
+) {
+    for (panel, j) in (0..columns).step_by(PANEL).enumerate() {
+        let width = PANEL.min(columns - j);
+        let panel = out.add(panel * inner * PANEL);
+        // Sixteen inner positions at a time: one cache line of every source row.
+        for k0 in (0..inner).step_by(LANES) {
+            for l in 0..PANEL {
+                for k in k0..(k0 + LANES).min(inner) {
+                    *panel.add(k * PANEL + l) = if l < width {
+                        *b.add((j + l) * ldb + k)
+                    } else {
+                        0.0
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// `c[MR, NV·16] (+)= a · b` over `k` inner positions. `a` is row-major with row stride `stride`,
+/// or, when `TRANSPOSED`, inner-major with stride `stride` between inner positions.
+#[inline(always)]
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(
+    k: usize,
+    a: *const f32,
+    stride: usize,
+    b: *const f32,
+    c: *mut f32,
+    ldc: usize,
+    columns: usize,
+    accumulate: bool,
+) {
+    let lanes = |v: usize| columns.saturating_sub(v * LANES).min(LANES);
+    let mut acc = [[S::splat(0.0); NV]; MR];
+    if accumulate {
+        for (r, row) in acc.iter_mut().enumerate() {
+            for (v, x) in row.iter_mut().enumerate() {
+                *x = S::load_partial(c.wrapping_add(r * ldc + v * LANES), lanes(v), 0.0);
+            }
+        }
+    }
+    let rows: [*const f32; MR] =
+        std::array::from_fn(|r| a.wrapping_add(if TRANSPOSED { r } else { r * stride }));
+    for p in 0..k {
+        let b: [S::V; NV] = std::array::from_fn(|v| S::load(b.add(p * PANEL + v * LANES)));
+        for r in 0..MR {
+            let x = S::splat(*rows[r].add(if TRANSPOSED { p * stride } else { p }));
+            for v in 0..NV {
+                acc[r][v] = S::fma(x, b[v], acc[r][v]);
+            }
+        }
+    }
+    for (r, row) in acc.iter().enumerate() {
+        for (v, x) in row.iter().enumerate() {
+            S::store_partial(c.wrapping_add(r * ldc + v * LANES), *x, lanes(v));
+        }
+    }
+}
+
+/// A tile of up to eight rows and one panel.
+#[inline(always)]
+unsafe fn rows<S: Simd, const TRANSPOSED: bool>(
+    m: usize,
+    k: usize,
+    a: *const f32,
+    stride: usize,
+    b: *const f32,
+    c: *mut f32,
+    ldc: usize,
+    columns: usize,
+    accumulate: bool,
+) {
+    macro_rules! by_height {
+        ($nv:literal, $m:expr, $a:expr, $b:expr, $c:expr, $columns:expr, $($h:literal)*) => {
+            match $m {
+                $($h => tile::<S, $h, $nv, TRANSPOSED>(k, $a, stride, $b, $c, ldc, $columns, accumulate),)*
+                _ => unreachable!("a tile has at most eight rows"),
+            }
+        };
+    }
+    if S::TILE_VECTORS == 2 {
+        by_height!(2, m, a, b, c, columns, 1 2 3 4 5 6 7 8);
+    } else {
+        // Fewer registers: half the height, half the width.
+        for (r, v) in [(0, 0), (0, 1), (4, 0), (4, 1)] {
+            if r < m && v * LANES < columns {
+                let a = a.add(if TRANSPOSED { r } else { r * stride });
+                let c = c.add(r * ldc + v * LANES);
+                by_height!(1, (m - r).min(4), a, b.add(v * LANES), c, columns - v * LANES, 1 2 3 4);
+            }
+        }
+    }
+}
+
+simd_fn! {
+    /// `c[m, n] (+)= a[m, k] · b`, with `b` in panels of `panel_stride` floats.
+    ///
+    /// # Safety
+    /// Pointers are valid for the shapes and strides given; `c` overlaps neither input.
+    pub(crate) unsafe fn gemm(
+        m: usize, n: usize, k: usize,
+        a: *const f32, lda: usize,
+        b: *const f32, panel_stride: usize,
+        c: *mut f32, ldc: usize,
+        accumulate: bool,
+    ) {
+        for k0 in (0..k).step_by(K_BLOCK) {
+            let kb = K_BLOCK.min(k - k0);
+            for (panel, j) in (0..n).step_by(PANEL).enumerate() {
+                let b = b.add(panel * panel_stride + k0 * PANEL);
+                for i in (0..m).step_by(ROWS) {
+                    rows::<S, false>(
+                        ROWS.min(m - i), kb, a.add(i * lda + k0), lda, b,
+                        c.add(i * ldc + j), ldc, PANEL.min(n - j), accumulate || k0 > 0,
+                    );
+                }
+            }
+        }
+    }
+}
+
+simd_fn! {
+    /// `c[m, n] += aᵀ · b` for `a[k, m]` packed in columns of [`ROWS`] and `b[k, n]` in panels,
+    /// both for one block of `k` inner positions.
+    unsafe fn gemm_transposed_packed(
+        m: usize, n: usize, k: usize, a: *const f32, b: *const f32, c: *mut f32, ldc: usize,
+    ) {
+        for (panel, j) in (0..n).step_by(PANEL).enumerate() {
+            let b = b.add(panel * k * PANEL);
+            for i in (0..m).step_by(ROWS) {
+                rows::<S, true>(
+                    ROWS.min(m - i), k, a.add(i * k), ROWS, b,
+                    c.add(i * ldc + j), ldc, PANEL.min(n - j), true,
+                );
+            }
+        }
+    }
+}
+
+/// `c[m, n] += aᵀ · b` for row-major `a[k, m]` and `b[k, n]`, in one thread.
+///
+/// # Safety
+/// Pointers are valid for the shapes and strides given; `c` overlaps neither input.
+#[allow(clippy::too_many_arguments)]
+pub(crate) unsafe fn gemm_transposed(
+    isa: Isa,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: *const f32,
+    lda: usize,
+    b: *const f32,
+    ldb: usize,
+    c: *mut f32,
+    ldc: usize,
+) {
+    let a_len = m.next_multiple_of(ROWS) * K_BLOCK;
+    with_scratch(a_len + packed_len(K_BLOCK, n), |scratch| {
+        let (a_pack, b_pack) = scratch.split_at_mut(a_len);
+        for k0 in (0..k).step_by(K_BLOCK) {
+            let kb = K_BLOCK.min(k - k0);
+            for (column, i) in (0..m).step_by(ROWS).enumerate() {
+                let width = ROWS.min(m - i);
+                let out = a_pack.as_mut_ptr().add(column * kb * ROWS);
+                for p in 0..kb {
+                    let from = a.add((k0 + p) * lda + i);
+                    if width == ROWS {
+                        // A fixed length becomes one vector move.
+                        std::ptr::copy_nonoverlapping(from, out.add(p * ROWS), ROWS);
+                    } else {
+                        std::ptr::copy_nonoverlapping(from, out.add(p * ROWS), width);
+                    }
+                }
+            }
+            pack(b.add(k0 * ldb), ldb, kb, n, b_pack.as_mut_ptr());
+            gemm_transposed_packed(isa, m, n, kb, a_pack.as_ptr(), b_pack.as_ptr(), c, ldc);
+        }
+    });
+}
+
+/// A weight matrix `W[out, in]` in the layouts that products read.
+#[derive(Clone, Default)]
+pub struct Packed {
+    /// Panels of `Wᵀ`, for `y = x Wᵀ`.
+    pub(crate) forward: Buffer,
+    /// Panels of `W`, for `dx = dy W`; empty when only inference is wanted.
+    pub(crate) backward: Buffer,
+    pub(crate) outputs: usize,
+    pub(crate) inputs: usize,
+}
+
+impl Packed {
+    pub(crate) fn fill(
+        &mut self,
+        par: &Par,
+        w: &[f32],
+        outputs: usize,
+        inputs: usize,
+        train: bool,
+    ) {
+        assert_eq!(w.len(), outputs * inputs, "weight shape");
+        (self.outputs, self.inputs) = (outputs, inputs);
+        self.forward.resize(packed_len(inputs, outputs));
+        let forward = Shared::new(&mut self.forward);
+        par.blocks(outputs, PANEL, PANEL, |from, to| unsafe {
+            let w = w.as_ptr().add(from * inputs);
+            pack_transposed(w, inputs, inputs, to - from, forward.at(from * inputs));
+        });
+        if train {
+            self.backward.resize(packed_len(outputs, inputs));
+            let backward = Shared::new(&mut self.backward);
+            par.blocks(inputs, PANEL, PANEL, |from, to| unsafe {
+                let w = w.as_ptr().add(from);
+                pack(w, inputs, outputs, to - from, backward.at(from * outputs));
+            });
+        }
+    }
+}
+
+/// `c[m, n] (+)= a[m, k] · panels`, split over threads by rows, or by panels when rows are few.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn gemm_parallel(
+    par: &Par,
+    isa: Isa,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    accumulate: bool,
+) {
+    assert!(a.len() >= m * k && c.len() >= m * n && b.len() >= packed_len(k, n));
+    let out = Shared::new(c);
+    if m >= 8 * par.threads() || n <= PANEL {
+        // Rows of `a` are read once per panel: keep a block of them in the second-level cache.
+        let most = (A_BLOCK / k.max(1)).max(64);
+        par.blocks_up_to(most, m, ROWS, 32, |from, to| unsafe {
+            let (a, c) = (a.as_ptr().add(from * k), out.at(from * n));
+            gemm(
+                isa,
+                to - from,
+                n,
+                k,
+                a,
+                k,
+                b.as_ptr(),
+                k * PANEL,
+                c,
+                n,
+                accumulate,
+            );
+        });
+    } else {
+        par.blocks(n, PANEL, PANEL, |from, to| unsafe {
+            let (b, c) = (b.as_ptr().add(from * k), out.at(from));
+            gemm(
+                isa,
+                m,
+                to - from,
+                k,
+                a.as_ptr(),
+                k,
+                b,
+                k * PANEL,
+                c,
+                n,
+                accumulate,
+            );
+        });
+    }
+}
+
+/// `c[m, n] += aᵀ · b` for row-major `a[k, m]`, `b[k, n]`, split over threads along the longer
+/// side of `c`: each task packs the other operand for itself, which costs less than a barrier.
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn gemm_transposed_parallel(
+    par: &Par,
+    isa: Isa,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+) {
+    assert!(a.len() >= m * k && b.len() >= n * k && c.len() >= m * n);
+    let out = Shared::new(c);
+    let split_rows = m >= n;
+    let (side, align) = if split_rows { (m, ROWS) } else { (n, PANEL) };
+    let size = side.div_ceil(par.threads()).next_multiple_of(align);
+    par.run(side.div_ceil(size), |task| unsafe {
+        let (from, to) = (task * size, ((task + 1) * size).min(side));
+        let len = to - from;
+        if split_rows {
+            let a = a.as_ptr().add(from);
+            gemm_transposed(isa, len, n, k, a, m, b.as_ptr(), n, out.at(from * n), n);
+        } else {
+            let b = b.as_ptr().add(from);
+            gemm_transposed(isa, m, len, k, a.as_ptr(), m, b, n, out.at(from), n);
+        }
+    });
+}

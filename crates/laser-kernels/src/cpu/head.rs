@@ -1,0 +1,197 @@
+//! Log-probabilities of chosen tokens without a `[rows, vocabulary]` tensor.
+
+use super::gemm::{Packed, gemm_parallel, gemm_transposed_parallel};
+use super::par::{Par, Shared};
+use super::simd::{LANES, exp, simd_fn};
+use super::{Isa, with_scratch};
+
+/// Logits held at a time. The block length changes no result.
+const MAX_LOGITS: usize = 1 << 22;
+
+simd_fn! {
+    /// `(logsumexp, entropy)` of one row of logits, in nats.
+    unsafe fn row_stats(logits: *const f32, n: usize) -> (f32, f32) {
+        let mut max = S::splat(f32::NEG_INFINITY);
+        for j in (0..n).step_by(LANES) {
+            max = S::max(max, S::load_partial(logits.add(j), n - j, f32::NEG_INFINITY));
+        }
+        let max = S::reduce_max(max);
+        let (mut sum, mut weighted) = (S::splat(0.0), S::splat(0.0));
+        for j in (0..n).step_by(LANES) {
+            // Lanes past the end: x = 0 in the second factor, e = exp(-inf) clamped, so mask by a
+            // huge negative shift and let the factor be zero.
+            let x = S::sub(S::load_partial(logits.add(j), n - j, max), S::splat(max));
+            let e = exp::<S>(x);
+            let e = if n - j < LANES {
+                let lanes = S::to_array(e);
+                S::load_partial(lanes.as_ptr(), n - j, 0.0)
+            } else {
+                e
+            };
+            sum = S::add(sum, e);
+            weighted = S::fma(e, x, weighted);
+        }
+        let sum = S::reduce_sum(sum);
+        let log_sum = sum.ln();
+        (max + log_sum, log_sum - S::reduce_sum(weighted) / sum)
+    }
+}
+
+simd_fn! {
+    /// Turns logits into `dlogits` for everything but the gathered ids:
+    /// `−p (mass + dentropy (log p + H))`.
+    unsafe fn row_backward(logits: *mut f32, n: usize, lse: f32, mass: f32, dentropy: f32, entropy: f32) {
+        for j in (0..n).step_by(LANES) {
+            let logp = S::sub(S::load_partial(logits.add(j), n - j, 0.0), S::splat(lse));
+            let slope = S::fma(S::splat(dentropy), S::add(logp, S::splat(entropy)), S::splat(mass));
+            let d = S::sub(S::splat(0.0), S::mul(exp::<S>(logp), slope));
+            S::store_partial(logits.add(j), d, n - j);
+        }
+    }
+}
+
+/// See [`crate::Backend::logits_stats`].
+pub(crate) fn stats(
+    par: &Par,
+    isa: Isa,
+    logits: &[f32],
+    vocab: usize,
+    lse: &mut [f32],
+    entropy: &mut [f32],
+) {
+    let rows = lse.len();
+    assert!(logits.len() >= rows * vocab && entropy.len() >= rows);
+    let (lse, entropy) = (Shared::new(lse), Shared::new(entropy));
+    par.blocks(rows, 1, 16, |from, to| unsafe {
+        for r in from..to {
+            (*lse.at(r), *entropy.at(r)) = row_stats(isa, logits.as_ptr().add(r * vocab), vocab);
+        }
+    });
+}
+
+fn block_rows(vocab: usize) -> usize {
+    (MAX_LOGITS / vocab).max(8)
+}
+
+/// See [`crate::Backend::head_gather`].
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn gather(
+    par: &Par,
+    isa: Isa,
+    hidden: &[f32],
+    head: &Packed,
+    ids: &[u32],
+    logp: &mut [f32],
+    entropy: &mut [f32],
+    lse: &mut [f32],
+) {
+    let (rows, vocab, width) = (lse.len(), head.outputs, head.inputs);
+    if rows == 0 {
+        return;
+    }
+    let k = ids.len() / rows;
+    assert!(ids.len() == rows * k && logp.len() >= ids.len() && hidden.len() >= rows * width);
+    let block = block_rows(vocab).min(rows);
+    with_scratch(block * vocab, |logits| {
+        for from in (0..rows).step_by(block) {
+            let to = (from + block).min(rows);
+            gemm_parallel(
+                par,
+                isa,
+                to - from,
+                vocab,
+                width,
+                &hidden[from * width..],
+                &head.forward,
+                logits,
+                false,
+            );
+            stats(
+                par,
+                isa,
+                logits,
+                vocab,
+                &mut lse[from..to],
+                &mut entropy[from..to],
+            );
+            for i in from * k..to * k {
+                let row = i / k;
+                logp[i] = logits[(row - from) * vocab + ids[i] as usize] - lse[row];
+            }
+        }
+    });
+}
+
+/// See [`crate::Backend::head_gather_backward`].
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn gather_backward(
+    par: &Par,
+    isa: Isa,
+    hidden: &[f32],
+    head: &Packed,
+    ids: &[u32],
+    lse: &[f32],
+    entropy: &[f32],
+    dlogp: &[f32],
+    dentropy: Option<&[f32]>,
+    dhidden: &mut [f32],
+    dweight: &mut [f32],
+) {
+    let (rows, vocab, width) = (lse.len(), head.outputs, head.inputs);
+    if rows == 0 {
+        return;
+    }
+    let k = ids.len() / rows;
+    assert!(ids.len() == rows * k && dlogp.len() == ids.len() && entropy.len() == rows);
+    assert!(hidden.len().min(dhidden.len()) >= rows * width && dweight.len() == vocab * width);
+    assert!(
+        !head.backward.is_empty(),
+        "the head was packed for inference only"
+    );
+    let block = block_rows(vocab).min(rows);
+    with_scratch(block * vocab, |logits| {
+        for from in (0..rows).step_by(block) {
+            let to = (from + block).min(rows);
+            let n = to - from;
+            let hidden = &hidden[from * width..to * width];
+            gemm_parallel(
+                par,
+                isa,
+                n,
+                vocab,
+                width,
+                hidden,
+                &head.forward,
+                logits,
+                false,
+            );
+            let shared = Shared::new(logits);
+            par.blocks(n, 1, 16, |a, b| unsafe {
+                for r in from + a..from + b {
+                    let logits = shared.at((r - from) * vocab);
+                    let d = &dlogp[r * k..(r + 1) * k];
+                    let mass: f32 = d.iter().sum();
+                    let de = dentropy.map_or(0.0, |d| d[r]);
+                    row_backward(isa, logits, vocab, lse[r], mass, de, entropy[r]);
+                    for (&id, d) in ids[r * k..(r + 1) * k].iter().zip(d) {
+                        assert!((id as usize) < vocab, "token id outside the vocabulary");
+                        *logits.add(id as usize) += d;
+                    }
+                }
+            });
+            let dhidden = &mut dhidden[from * width..to * width];
+            gemm_parallel(
+                par,
+                isa,
+                n,
+                width,
+                vocab,
+                logits,
+                &head.backward,
+                dhidden,
+                false,
+            );
+            gemm_transposed_parallel(par, isa, vocab, width, n, logits, hidden, dweight);
+        }
+    });
+}

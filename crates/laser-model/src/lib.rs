@@ -1,0 +1,24 @@
+//! Decoder models (Qwen2, Qwen3, Llama).
+//!
+//! - [`ModelConfig`]: `config.json`; [`Layout`]: the weight tensors and their names.
+//! - [`Decoder`]: forward over packed batches, [`Decoder::gather`] of log-probabilities,
+//!   [`Decoder::backward`]; [`Decoder::prefill`] and [`Decoder::decode`] for generation.
+//! - [`checkpoint`]: folders in the Hugging Face layout; [`Text`]: tokenizer and chat template.
+
+mod backward;
+pub mod checkpoint;
+mod config;
+mod decoder;
+mod error;
+mod generation;
+mod init;
+mod layout;
+mod text;
+
+pub use config::{Architecture, ModelConfig, Rope, RopeScaling};
+pub use decoder::{Decoder, Gathered, Gradients, Workspace};
+pub use error::ModelError;
+pub use generation::{GenerationState, Step};
+pub use init::init_weights;
+pub use layout::{Init, Layout, Part, TensorSpec};
+pub use text::{Message, Text};

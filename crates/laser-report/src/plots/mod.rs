@@ -1,0 +1,13 @@
+//! The figures of the report. Each returns a whole `<figure>`; without data it says so.
+
+mod figure;
+mod over_steps;
+mod scores;
+mod time;
+mod training;
+mod votes;
+
+pub use scores::scores;
+pub use time::seconds;
+pub use training::{health, length, log_probabilities, reward, self_verification, warm_start};
+pub use votes::voting;

@@ -1,0 +1,9 @@
+//! Drawing, without knowing what is drawn: scales and ticks, panels with axes, smoothing.
+
+mod axis;
+mod panel;
+mod smooth;
+
+pub use axis::{Axis, Labels};
+pub use panel::{Marker, Panel, coordinate, marker_path};
+pub use smooth::{smooth, thin};

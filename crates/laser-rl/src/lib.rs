@@ -1,0 +1,70 @@
+//! The algorithm of LaSeR and of its host (RLVR with GRPO), as pure functions on slices.
+//!
+//! Nothing here reads a file, holds a model, starts a thread or keeps state; randomness comes in
+//! as a seed. Log-probabilities are natural logarithms (nats), rewards are 0 or 1 from a rule
+//! verifier, scores are the self-rewarding scores r_s of LaSeR (arXiv 2510.14943).
+//!
+//! In the order in which a training step, and then an evaluation, uses them:
+//!
+//! | module | from | to |
+//! |---|---|---|
+//! | [`advantage`] | the rewards of a group | an advantage per response |
+//! | [`self_reward`] | log π(z_c) after the answer | the score, its regression loss, the advantage mix |
+//! | [`loss`] | log-probabilities, advantages | loss and its gradient `dlogp` |
+//! | [`verification`] | (score, correct, length) | TPR, TNR, F1, AUROC, ECE, Spearman |
+//! | [`mod@calibration`] | the same | reliability bins and score histogram for a diagram |
+//! | [`voting`] | k answers with scores | one answer; pass@k, maj@k, weighted@k, best@k |
+//! | [`evaluation`] | problems with samples | every metric with a 95 % interval |
+//!
+//! One prompt with three responses, from rewards to the gradient of the first one:
+//!
+//! ```
+//! use laser_rl::*;
+//!
+//! let rewards = [1.0, 0.0, 0.0];
+//! let zc_logprobs = [Some(-14.0), Some(-23.0), None]; // the third was truncated
+//!
+//! let sr = SelfReward { beta_v: 0.1, c_ref: -23.0 };
+//! let scores = zc_logprobs.map(|logp| logp.map(|logp| sr.score(logp)));
+//! let verifier = AdvantageKind::Grpo.advantages(&rewards);
+//! let advantages = mix_advantages(&AdvantageMix::default(), &verifier, &scores);
+//! assert_eq!(advantages[2], verifier[2]);
+//!
+//! let logp = [-0.5, -1.25];
+//! let mut dlogp = [0.0; 2];
+//! let stats = ppo_clip(&PpoClip::default(), &logp, &logp, advantages[0], 0.5, &mut dlogp);
+//! assert_eq!(dlogp, [-0.5 * advantages[0]; 2]);
+//! assert_eq!(stats.clipped, 0);
+//! ```
+//!
+//! A length that does not fit another is a programming error and panics; wrong numbers are
+//! reported by [`loss::check_finite`], so that the inner loops stay free of checks.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod advantage;
+pub mod calibration;
+pub mod evaluation;
+pub mod loss;
+pub mod self_reward;
+pub mod verification;
+pub mod voting;
+
+mod bootstrap;
+mod pooled;
+mod rng;
+
+pub use advantage::{AdvantageKind, GroupStats, group_stats};
+pub use bootstrap::Estimate;
+pub use calibration::{Calibration, Histogram, calibration};
+pub use evaluation::{EvalOptions, Evaluation, Problem, Sample, SelfVerification, evaluate};
+pub use loss::{
+    KlKind, NonFinite, PolicyLossStats, PpoClip, check_finite, kl_penalty, nll, ppo_clip,
+};
+pub use self_reward::{
+    AdvantageMix, ClassWeights, SelfReward, WarmUp, mix_advantages, partition_excess,
+    self_reward_mse, smallest_beta_v,
+};
+pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
+pub use voting::{Answer, AtK, Weights, at_k};

@@ -1,0 +1,3 @@
+//! The training loop: tasks, recipes, schedule, checkpoints, metrics, evaluation.
+
+pub mod tasks;
