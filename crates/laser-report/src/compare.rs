@@ -44,7 +44,7 @@ impl Unit {
 
     /// `44.0 %` or `0.812`.
     pub fn value(self, value: f64) -> String {
-        let suffix = if self == Unit::Percent { " %" } else { "" };
+        let suffix = if self == Unit::Percent { "\u{a0}%" } else { "" };
         format!("{}{suffix}", self.number(value))
     }
 

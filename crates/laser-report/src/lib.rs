@@ -2,7 +2,7 @@
 //! account of what happened, plots, and sampled responses. The page asks nothing of the network.
 //!
 //! The way of the data: [`Files`] (text) → [`RunData`] (typed) → [`render`] (one string).
-//! Only [`RunData::load`] and [`write`] touch the disk.
+//! Only [`RunData::load`] and [`write()`] touch the disk.
 //!
 //! | module | subject |
 //! |---|---|

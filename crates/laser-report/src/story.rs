@@ -46,7 +46,7 @@ pub fn sentences(summary: &Summary) -> Vec<String> {
             &before.f1,
             &after.f1,
         ),
-        ranking(&after.auroc),
+        ranking(&before.auroc, &after.auroc),
         voting(summary),
         change(
             "The calibration error (ECE)",
@@ -109,7 +109,7 @@ fn with_interval(unit: Unit, estimate: &Estimate) -> String {
 }
 
 /// Whether the score ranks right above wrong at all.
-fn ranking(auroc: &Estimate) -> Option<String> {
+fn ranking(before: &Estimate, auroc: &Estimate) -> Option<String> {
     let value = auroc.value?;
     let share = fixed(value * 100.0, 0);
     let claim = match auroc.interval {
@@ -118,9 +118,12 @@ fn ranking(auroc: &Estimate) -> Option<String> {
         Some(_) => "that is not distinguishable from a coin",
         None => "no interval was measured",
     };
+    let before = before.value.map_or(String::new(), |v| {
+        format!(", before training {}", Unit::Plain.value(v))
+    });
     Some(format!(
-        "Given one right and one wrong response, the model scores the right one higher in {share} % \
-         of cases (AUROC {}): {claim}.",
+        "Given one right and one wrong response, the model scores the right one higher in {share}\u{a0}% \
+         of cases (AUROC {}{before}): {claim}.",
         with_interval(Unit::Plain, auroc)
     ))
 }
@@ -139,12 +142,12 @@ fn voting(summary: &Summary) -> Option<String> {
     Some(match verdict(&gain, Good::Higher) {
         Verdict::Better => {
             format!(
-                "Weighted voting beats majority voting at K = {k} by {points} points{interval}."
+                "Weighted voting beats majority voting at K\u{a0}=\u{a0}{k} by {points} points{interval}."
             )
         }
         Verdict::Worse => {
             format!(
-                "Weighted voting loses to majority voting at K = {k} by {gap} points{interval}."
+                "Weighted voting loses to majority voting at K\u{a0}=\u{a0}{k} by {gap} points{interval}."
             )
         }
         Verdict::Unknown => {
@@ -193,7 +196,7 @@ mod tests {
     fn a_win_a_loss_and_a_draw_of_the_weighted_vote_are_told_apart() {
         assert_eq!(
             gain(0.021, 0.009, 0.034),
-            "Weighted voting beats majority voting at K = 8 by 2.1 points [0.9, 3.4]."
+            "Weighted voting beats majority voting at K\u{a0}=\u{a0}8 by 2.1 points [0.9, 3.4]."
         );
         assert!(gain(-0.02, -0.03, -0.01).contains("loses to majority voting"));
         assert!(gain(0.004, -0.01, 0.02).contains("is not distinguishable from"));
@@ -206,7 +209,7 @@ mod tests {
                 "final":{"accuracy":{"value":0.4,"low":0.38,"high":0.42}}}"#,
         );
         let said = sentences(&text).join(" ");
-        assert!(said.contains("Accuracy fell from 50.0 % to 40.0 %"));
+        assert!(said.contains("Accuracy fell from 50.0\u{a0}% to 40.0\u{a0}%"));
         assert!(said.contains("training made it worse"));
     }
 

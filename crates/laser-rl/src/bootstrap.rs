@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rng::SplitMix64;
+use laser_rng::Rng;
 
 /// A number with its 95 % bootstrap interval; all `None` (JSON null) where it is undefined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,10 +43,10 @@ fn percentile(sorted: &[f64], q: f64) -> Option<f64> {
 }
 
 /// Draws as many problems as there are, with replacement: `counts[p]` = times p was drawn.
-pub(crate) fn resample(rng: &mut SplitMix64, counts: &mut [u32]) {
+pub(crate) fn resample(rng: &mut Rng, counts: &mut [u32]) {
     counts.fill(0);
     for _ in 0..counts.len() {
-        counts[rng.below(counts.len())] += 1;
+        counts[rng.below(counts.len() as u64) as usize] += 1;
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_resample_draws_as_many_problems_as_there_are() {
-        let mut rng = SplitMix64::new(1);
+        let mut rng = Rng::from_words(&[1]);
         let mut counts = [0; 50];
         resample(&mut rng, &mut counts);
         assert_eq!(counts.iter().sum::<u32>(), 50);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Estimate, resample, weighted_mean};
 use crate::pooled::Pool;
-use crate::rng::{SplitMix64, derive_seed};
+use laser_rng::Rng;
 use crate::verification::{JudgeMetrics, Judged};
 use crate::voting::{Answer, AtK, Weights, at_k};
 
@@ -134,7 +134,7 @@ pub fn evaluate(problems: &[Problem], opts: &EvalOptions) -> Evaluation {
 
     let mut means = vec![Vec::with_capacity(opts.bootstrap); columns.len()];
     let mut judgements = Vec::with_capacity(opts.bootstrap);
-    let mut rng = SplitMix64::new(derive_seed(opts.seed, problems.len()));
+    let mut rng = Rng::from_words(&[opts.seed, problems.len() as u64]);
     let mut counts = vec![0; problems.len()];
     for _ in 0..opts.bootstrap {
         resample(&mut rng, &mut counts);
@@ -192,7 +192,7 @@ fn columns(problems: &[Problem], opts: &EvalOptions) -> Vec<(PerProblem, Vec<Opt
         let results: Vec<Option<AtK>> = problems
             .iter()
             .enumerate()
-            .map(|(p, problem)| problem.at_k(k, derive_seed(opts.seed, p)))
+            .map(|(p, problem)| problem.at_k(k, Rng::from_words(&[opts.seed, p as u64]).next_u64()))
             .collect();
         let mut column = |metric, value: fn(&AtK) -> f64| {
             let values = results.iter().map(|r| r.as_ref().map(value)).collect();

@@ -53,7 +53,6 @@ pub mod voting;
 
 mod bootstrap;
 mod pooled;
-mod rng;
 
 pub use advantage::{AdvantageKind, GroupStats, group_stats};
 pub use bootstrap::Estimate;

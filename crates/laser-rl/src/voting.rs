@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rng::SplitMix64;
+use laser_rng::Rng;
 use crate::verification::order;
 
 /// Up to this many subsets, maj@k and weighted@k are the exact mean over all of them.
@@ -175,7 +175,7 @@ fn vote_at_k(answers: &[Answer], k: usize, weights: Weights, seed: u64) -> Optio
     if subsets_at_most(n, k, MAX_ENUMERATED) {
         for_each_subset(n, k, &mut visit);
     } else {
-        let mut rng = SplitMix64::new(seed);
+        let mut rng = Rng::from_words(&[seed]);
         let mut subset = Vec::with_capacity(k);
         for _ in 0..SAMPLED_SUBSETS {
             draw_subset(&mut rng, n, k, &mut subset);
@@ -215,10 +215,10 @@ fn for_each_subset(n: usize, k: usize, visit: &mut impl FnMut(&[usize])) {
 }
 
 /// A uniform subset in ascending order: selection sampling (Knuth, TAOCP 2, 3.4.2, algorithm S).
-fn draw_subset(rng: &mut SplitMix64, n: usize, k: usize, subset: &mut Vec<usize>) {
+fn draw_subset(rng: &mut Rng, n: usize, k: usize, subset: &mut Vec<usize>) {
     subset.clear();
     for i in 0..n {
-        if rng.below(n - i) < k - subset.len() {
+        if (rng.below((n - i) as u64) as usize) < k - subset.len() {
             subset.push(i);
         }
     }

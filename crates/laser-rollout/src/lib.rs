@@ -1,0 +1,16 @@
+//! Sampling responses and scoring given ones, with the last-token self-reward of each.
+//!
+//! - [`Sampling`]: from the logits of a step to a token.
+//! - [`Engine`]: who answers prompts; [`LocalEngine`] does so in this process by continuous
+//!   batching.
+//! - [`score`]: log-probabilities of given responses; [`Batch`]: how responses become packed rows.
+
+mod engine;
+mod local;
+mod sampling;
+pub mod score;
+
+pub use engine::{Engine, Finish, Generation, Monitor, Request, Response, RolloutError};
+pub use local::{LocalEngine, Memory};
+pub use sampling::{Sampling, SamplingError};
+pub use score::{Batch, Sequence};

@@ -378,6 +378,8 @@ pub(crate) fn cached(
     let (d, stride, out_stride) = (shape.head_dim, shape.qkv_width(), shape.q_width());
     let group = shape.heads / shape.kv_heads;
     assert!(qkv.len() >= rows.len() * stride && out.len() >= rows.len() * out_stride);
+    let fits = |&(slot, n): &(usize, usize)| slot < cache.slots && n >= 1 && n <= cache.capacity;
+    assert!(rows.iter().all(fits), "rows outside the KV cache");
     let out = Shared::new(out);
     let [keys, values] = &cache.layers[layer];
     let scale = softmax_scale(shape);

@@ -266,6 +266,9 @@ impl Packed {
                 let w = w.as_ptr().add(from);
                 pack(w, inputs, outputs, to - from, backward.at(from * outputs));
             });
+        } else {
+            // Never the panels of earlier weights.
+            self.backward.resize(0);
         }
     }
 }

@@ -18,8 +18,7 @@ simd_fn! {
         let max = S::reduce_max(max);
         let (mut sum, mut weighted) = (S::splat(0.0), S::splat(0.0));
         for j in (0..n).step_by(LANES) {
-            // Lanes past the end: x = 0 in the second factor, e = exp(-inf) clamped, so mask by a
-            // huge negative shift and let the factor be zero.
+            // Lanes past the end must count as e = 0 and x = 0, which neither sum notices.
             let x = S::sub(S::load_partial(logits.add(j), n - j, max), S::splat(max));
             let e = exp::<S>(x);
             let e = if n - j < LANES {
@@ -116,6 +115,7 @@ pub(crate) fn gather(
             );
             for i in from * k..to * k {
                 let row = i / k;
+                assert!((ids[i] as usize) < vocab, "token id outside the vocabulary");
                 logp[i] = logits[(row - from) * vocab + ids[i] as usize] - lse[row];
             }
         }

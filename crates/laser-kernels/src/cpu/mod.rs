@@ -70,7 +70,14 @@ impl Cpu {
     }
 
     /// A serial backend on a chosen instruction set, for tests that compare them.
+    ///
+    /// # Panics
+    /// When this machine lacks the instruction set.
     pub fn serial_on(isa: Isa) -> Self {
+        assert!(
+            Isa::available().contains(&isa),
+            "{isa:?} is not on this machine"
+        );
         Cpu {
             par: Par::serial(),
             isa,
@@ -205,6 +212,7 @@ impl Backend for Cpu {
             &self.par, self.isa, rows, n, k, x, &w.forward, y, accumulate,
         );
         if let Some(bias) = bias {
+            assert_eq!(bias.len(), n, "bias shape");
             let y = Shared::new(&mut y[..rows * n]);
             self.par.blocks(rows, 1, 64, |from, to| {
                 for r in from..to {
@@ -252,6 +260,7 @@ impl Backend for Cpu {
     ) {
         gemm_transposed_parallel(&self.par, self.isa, outputs, inputs, rows, dy, x, dw);
         if let Some(dbias) = dbias {
+            assert_eq!(dbias.len(), outputs, "bias shape");
             for row in dy[..rows * outputs].chunks_exact(outputs) {
                 dbias.iter_mut().zip(row).for_each(|(b, d)| *b += d);
             }

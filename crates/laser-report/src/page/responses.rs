@@ -104,7 +104,7 @@ fn score_bar(score: Option<f64>, agrees: Option<bool>) -> String {
         "<span class=\"score\">self-reward <b>{}</b> <svg viewBox=\"0 0 120 14\" role=\"img\" \
          aria-label=\"self-reward on a scale from 0 to 1\"><rect class=\"track\" y=\"3\" width=\"120\" height=\"8\" rx=\"4\"/>\
          <rect class=\"bar {class}\" y=\"3\" width=\"{}\" height=\"8\" rx=\"4\"/>\
-         <path class=\"reference\" d=\"M60 0V14\"/></svg> <span class=\"verdict\">{words}</span></span>",
+         <path class=\"cut\" d=\"M60 0V14\"/></svg> <span class=\"verdict\">{words}</span></span>",
         fixed(score, 2),
         crate::svg::coordinate(score.clamp(0.0, 1.0) * 120.0)
     )

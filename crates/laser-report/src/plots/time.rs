@@ -70,7 +70,10 @@ pub fn seconds(run: &RunData) -> String {
         panel.hit(*from, *to, &hover(*from, *to, &phases, seconds));
     }
 
-    let share = |seconds: f64| format!("{} %", fixed(100.0 * seconds / all, 0));
+    let share = |seconds: f64| match 100.0 * seconds / all {
+        small if small < 0.5 => "< 1 %".to_owned(),
+        percent => format!("{} %", fixed(percent, 0)),
+    };
     let mut keys: Vec<(String, String)> = order
         .iter()
         .take(NAMED)

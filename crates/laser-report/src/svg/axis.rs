@@ -29,14 +29,7 @@ impl Axis {
     pub fn exact(title: &str, labels: Labels, (low, high): (f64, f64), target: usize) -> Axis {
         let (low, high) = widen(low, high);
         let step = round_step((high - low) / target.max(1) as f64);
-        Axis {
-            title: title.to_owned(),
-            low,
-            high,
-            log: false,
-            ticks: ticks(low, high, step, labels),
-            room: 0,
-        }
+        Axis::linear(title, labels, (low, high), step)
     }
 
     /// An axis that holds all `values` and ends on ticks.
@@ -54,22 +47,25 @@ impl Axis {
             // No share exceeds the whole.
             ceiling = ceiling.min(1.0);
         }
-        let ends = (floor, ceiling);
-        Axis::exact(title, labels, ends, target)
+        Axis::linear(title, labels, (floor, ceiling), step)
+    }
+
+    fn linear(title: &str, labels: Labels, (low, high): (f64, f64), step: f64) -> Axis {
+        Axis {
+            title: title.to_owned(),
+            low,
+            high,
+            log: false,
+            ticks: ticks(low, high, step, labels),
+            room: 0,
+        }
     }
 
     /// Whole steps from 0 to `last`; no tick between two whole numbers.
     pub fn steps(last: f64) -> Axis {
         let last = last.max(1.0);
         let step = round_step(last / 5.0).max(1.0);
-        Axis {
-            title: "step".to_owned(),
-            low: 0.0,
-            high: last,
-            log: false,
-            ticks: ticks(0.0, last, step, Labels::Number),
-            room: 0,
-        }
+        Axis::linear("step", Labels::Number, (0.0, last), step)
     }
 
     /// A logarithmic axis with a tick at each of `values` (ascending, positive).

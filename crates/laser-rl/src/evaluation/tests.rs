@@ -40,7 +40,7 @@ fn small() -> Vec<Problem> {
 
 /// Random problems; the score is informative, lengths grow as it falls.
 fn large(problems: usize, n: usize) -> Vec<Problem> {
-    let mut rng = SplitMix64::new(42);
+    let mut rng = Rng::from_words(&[42]);
     let mut one = |_| {
         let right = rng.below(3) == 0;
         let key = if right {
@@ -120,7 +120,7 @@ fn intervals_equal_those_of_a_bootstrap_that_copies_the_problems() {
 
     // The slow reference: the same draws, every resample written out and evaluated anew.
     let plain = options(&[2, 5], 0);
-    let mut rng = SplitMix64::new(derive_seed(opts.seed, problems.len()));
+    let mut rng = Rng::from_words(&[opts.seed, problems.len() as u64]);
     let mut counts = vec![0; problems.len()];
     let mut replicates = Vec::new();
     for _ in 0..opts.bootstrap {

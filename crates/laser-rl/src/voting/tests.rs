@@ -2,6 +2,7 @@ use approx::assert_relative_eq;
 use proptest::prelude::*;
 
 use super::*;
+use laser_rng::Rng;
 
 /// "7" is right. A key of "" stands for no extracted answer.
 fn answers<'a>(rows: &[(&'a str, Option<f32>)]) -> Vec<Answer<'a>> {
@@ -158,7 +159,7 @@ fn every_subset_is_visited_once_in_order() {
 
 #[test]
 fn drawn_subsets_are_ascending_and_uniform() {
-    let mut rng = SplitMix64::new(5);
+    let mut rng = Rng::from_words(&[5]);
     let mut subset = Vec::new();
     let mut counts = HashMap::new();
     for _ in 0..10_000 {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use laser_verify::{Verdict, verify};
 
-use super::rng::Rng;
+use laser_rng::Rng;
 use super::step::{Op, Step};
 use super::{ANSWER_MARK, Difficulty, Limits, MaxChars, at_answer_mark, plain_number};
 

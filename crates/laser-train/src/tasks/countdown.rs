@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::rng::Rng;
+use laser_rng::Rng;
 use super::split::{Request, Split, first_on_side};
 use super::step::{Op, Step};
 use super::{

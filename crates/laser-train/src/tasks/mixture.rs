@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rng::Rng;
+use laser_rng::Rng;
 use super::split::fnv1a;
 use super::{Difficulty, MaxChars, Problem, Split, Task, TaskError, task};
 

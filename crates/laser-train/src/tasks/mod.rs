@@ -14,7 +14,6 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`split`] | decides from the prompt's content alone whether it is a test problem |
-//! | [`rng`] | reproducible random integers |
 //! | [`step`], [`chain`] | what a written step is, and what a chain of operations is |
 //! | [`mixture`] | a weighted stream of problems from several tasks |
 
@@ -29,7 +28,6 @@ pub mod chain;
 pub mod countdown;
 pub mod mixture;
 pub mod peak;
-pub mod rng;
 pub mod split;
 pub mod step;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::TaskError;
-use super::rng::{Rng, mix};
+use laser_rng::{Rng, mix};
 
 /// The side a problem belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::rng::Rng;
+use laser_rng::Rng;
 use super::*;
 
 const SPLITS: [Split; 2] = [Split::Train, Split::Test];

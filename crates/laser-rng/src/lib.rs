@@ -1,4 +1,7 @@
-//! Reproducible random integers: the same on every platform and in every version of every library.
+//! Reproducible random numbers: the same on every machine and in every version of every library.
+//!
+//! Every use of chance names its words (seed, step, prompt, sample …) and gets a generator of its
+//! own, so that no result depends on the order in which work happens to be done.
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014).
 #[derive(Debug, Clone)]
@@ -43,6 +46,25 @@ impl Rng {
         let width = u64::from(high.saturating_sub(low)) + 1;
         // Less than 2^32 because the width is at most 2^32.
         low + self.below(width) as u32
+    }
+
+    /// A uniform number in the open interval (0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        ((self.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Two independent standard normal numbers (Box and Muller, 1958).
+    pub fn normal_pair(&mut self) -> [f64; 2] {
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        let angle = 2.0 * std::f64::consts::PI * self.uniform();
+        [radius * angle.cos(), radius * angle.sin()]
+    }
+
+    /// Puts a slice into uniform random order (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last as u64 + 1) as usize);
+        }
     }
 
     /// A uniform element; `None` of an empty slice.
@@ -97,6 +119,28 @@ mod tests {
         assert_eq!(rng.between(7, 3), 7);
         let _ = rng.between(0, u32::MAX);
         assert_eq!(rng.choose::<u8>(&[]), None);
+    }
+
+    #[test]
+    fn uniform_numbers_fill_the_open_interval_and_normal_ones_have_unit_variance() {
+        let mut rng = Rng::from_words(&[7]);
+        let (mut mean, mut square) = (0.0, 0.0);
+        for _ in 0..20_000 {
+            let u = rng.uniform();
+            assert!(u > 0.0 && u < 1.0);
+            mean += u / 20_000.0;
+            square += rng.normal_pair().iter().map(|x| x * x).sum::<f64>() / 40_000.0;
+        }
+        assert!((mean - 0.5f64).abs() < 0.01 && (square - 1.0f64).abs() < 0.04, "{mean} {square}");
+    }
+
+    #[test]
+    fn a_shuffle_keeps_every_element() {
+        let mut items: Vec<u32> = (0..100).collect();
+        Rng::from_words(&[3]).shuffle(&mut items);
+        assert_ne!(items, (0..100).collect::<Vec<_>>());
+        items.sort_unstable();
+        assert_eq!(items, (0..100).collect::<Vec<_>>());
     }
 
     #[test]

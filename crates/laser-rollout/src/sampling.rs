@@ -1,0 +1,214 @@
+//! From the logits of a step to a token.
+
+use laser_rng::Rng;
+use serde::{Deserialize, Serialize};
+
+/// How a token is drawn. Filters apply in the order temperature, top-k, top-p, min-p.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sampling {
+    /// Logits are divided by it; 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Keep the smallest set of likeliest tokens whose mass reaches this; 1 keeps all.
+    pub top_p: f32,
+    /// Keep this many likeliest tokens; 0 keeps all.
+    pub top_k: usize,
+    /// Keep tokens at least this times as likely as the likeliest; 0 keeps all.
+    pub min_p: f32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Sampling { temperature: 1.0, top_p: 1.0, top_k: 0, min_p: 0.0 }
+    }
+}
+
+/// Logits or settings that nothing can be drawn from.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SamplingError {
+    /// A setting outside its range.
+    #[error("{key} = {value} is outside {range}")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        value: f32,
+        /// What is allowed.
+        range: &'static str,
+    },
+    /// The model's numbers broke down.
+    #[error("the logits hold no finite number: the weights have diverged")]
+    NotFinite,
+}
+
+impl Sampling {
+    /// Checks the ranges.
+    pub fn validate(&self) -> Result<(), SamplingError> {
+        let check = |key, value: f32, ok: bool, range| match ok {
+            true => Ok(()),
+            false => Err(SamplingError::OutOfRange { key, value, range }),
+        };
+        let t = self.temperature;
+        check("temperature", t, t >= 0.0 && t.is_finite(), "0 or more")?;
+        check("top_p", self.top_p, self.top_p > 0.0 && self.top_p <= 1.0, "0 < top_p <= 1")?;
+        check("min_p", self.min_p, (0.0..=1.0).contains(&self.min_p), "0 <= min_p <= 1")
+    }
+
+    /// Whether tokens are drawn from the policy itself, untouched.
+    pub fn is_on_policy(&self) -> bool {
+        *self == Sampling::default()
+    }
+
+    /// Draws a token id; `banned` is never drawn. `scratch` is kept by the caller so that a step
+    /// allocates nothing.
+    pub fn sample(
+        &self,
+        logits: &[f32],
+        banned: Option<u32>,
+        rng: &mut Rng,
+        scratch: &mut Vec<(u32, f32)>,
+    ) -> Result<u32, SamplingError> {
+        let allowed = |id: usize| banned.is_none_or(|b| b as usize != id);
+        let (mut best, mut max) = (None, f32::NEG_INFINITY);
+        for (id, &x) in logits.iter().enumerate() {
+            if x.is_nan() {
+                return Err(SamplingError::NotFinite);
+            }
+            if x > max && allowed(id) {
+                (best, max) = (Some(id as u32), x);
+            }
+        }
+        let Some(best) = best.filter(|_| max.is_finite()) else {
+            return Err(SamplingError::NotFinite);
+        };
+        if self.temperature == 0.0 {
+            return Ok(best);
+        }
+        scratch.clear();
+        let inverse = 1.0 / self.temperature;
+        scratch.extend(
+            logits
+                .iter()
+                .enumerate()
+                .filter(|(id, _)| allowed(*id))
+                .map(|(id, x)| (id as u32, ((x - max) * inverse).exp())),
+        );
+        self.filter(scratch);
+        let total: f64 = scratch.iter().map(|c| c.1 as f64).sum();
+        let mut left = rng.uniform() * total;
+        for &(id, p) in scratch.iter() {
+            left -= p as f64;
+            if left < 0.0 {
+                return Ok(id);
+            }
+        }
+        // Rounding left a sliver: the last token with any mass.
+        Ok(scratch.iter().rev().find(|c| c.1 > 0.0).map_or(best, |c| c.0))
+    }
+
+    /// Applies top-k, top-p and min-p to `(id, weight)`; the largest weight is 1.
+    fn filter(&self, candidates: &mut Vec<(u32, f32)>) {
+        let top_k = self.top_k > 0 && self.top_k < candidates.len();
+        if top_k || self.top_p < 1.0 {
+            // Equal weights keep the order of ids: the result is a function of the logits alone.
+            candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        }
+        if top_k {
+            candidates.truncate(self.top_k);
+        }
+        if self.top_p < 1.0 {
+            let total: f64 = candidates.iter().map(|c| c.1 as f64).sum();
+            let mut mass = 0.0;
+            let keep = candidates.iter().take_while(|c| {
+                let wanted = mass < self.top_p as f64 * total;
+                mass += c.1 as f64;
+                wanted
+            });
+            let keep = keep.count().max(1);
+            candidates.truncate(keep);
+        }
+        if self.min_p > 0.0 {
+            candidates.retain(|c| c.1 >= self.min_p);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frequencies(sampling: Sampling, logits: &[f32], banned: Option<u32>) -> Vec<f64> {
+        let mut counts = vec![0.0; logits.len()];
+        let (mut rng, mut scratch) = (Rng::from_words(&[1]), Vec::new());
+        for _ in 0..20_000 {
+            let id = sampling.sample(logits, banned, &mut rng, &mut scratch).unwrap();
+            counts[id as usize] += 1.0 / 20_000.0;
+        }
+        counts
+    }
+
+    /// Logits of the probabilities 0.4, 0.3, 0.2, 0.1.
+    fn logits() -> Vec<f32> {
+        [0.2f32, 0.4, 0.1, 0.3].iter().map(|p| p.ln() + 3.0).collect()
+    }
+
+    fn assert_frequencies(sampling: Sampling, banned: Option<u32>, expected: [f64; 4]) {
+        let got = frequencies(sampling, &logits(), banned);
+        for (a, b) in got.iter().zip(expected) {
+            assert!((a - b).abs() < 0.015 && (b > 0.0 || *a == 0.0), "{got:?} instead of {expected:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_drawn_with_their_probabilities() {
+        assert_frequencies(Sampling::default(), None, [0.2, 0.4, 0.1, 0.3]);
+    }
+
+    #[test]
+    fn temperature_sharpens_and_zero_is_greedy() {
+        let z = 0.04 + 0.16 + 0.01 + 0.09;
+        let half = Sampling { temperature: 0.5, ..Default::default() };
+        assert_frequencies(half, None, [0.04 / z, 0.16 / z, 0.01 / z, 0.09 / z]);
+        let zero = Sampling { temperature: 0.0, ..Default::default() };
+        assert_frequencies(zero, None, [0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn filters_keep_the_likeliest_tokens() {
+        let top_k = Sampling { top_k: 2, ..Default::default() };
+        assert_frequencies(top_k, None, [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
+        let top_p = Sampling { top_p: 0.75, ..Default::default() };
+        assert_frequencies(top_p, None, [2.0 / 9.0, 4.0 / 9.0, 0.0, 3.0 / 9.0]);
+        let min_p = Sampling { min_p: 0.6, ..Default::default() };
+        assert_frequencies(min_p, None, [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
+        let tiny = Sampling { top_p: 1e-9, ..Default::default() };
+        assert_frequencies(tiny, None, [0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_banned_token_is_never_drawn_even_when_it_is_the_likeliest() {
+        assert_frequencies(Sampling::default(), Some(1), [2.0 / 6.0, 0.0, 1.0 / 6.0, 3.0 / 6.0]);
+        let zero = Sampling { temperature: 0.0, ..Default::default() };
+        assert_frequencies(zero, Some(1), [0.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn broken_logits_are_an_error() {
+        let (mut rng, mut scratch) = (Rng::from_words(&[1]), Vec::new());
+        let mut draw = |l: &[f32]| Sampling::default().sample(l, Some(1), &mut rng, &mut scratch);
+        assert_eq!(draw(&[0.0, f32::NAN]), Err(SamplingError::NotFinite));
+        assert_eq!(draw(&[f32::NEG_INFINITY, 0.0]), Err(SamplingError::NotFinite));
+        assert_eq!(draw(&[0.0, 9.0]), Ok(0));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        for (sampling, key) in [
+            (Sampling { temperature: -1.0, ..Default::default() }, "temperature"),
+            (Sampling { top_p: 0.0, ..Default::default() }, "top_p"),
+            (Sampling { min_p: 1.5, ..Default::default() }, "min_p"),
+        ] {
+            assert!(sampling.validate().unwrap_err().to_string().contains(key));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Responses as packed rows, and the log-probabilities of given ones.
+
+use std::ops::Range;
+
+use laser_kernels::{Backend, Segments};
+use laser_model::{Decoder, Workspace};
+
+/// A prompt with its response.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequence<'a> {
+    /// Ids of the prompt; not empty.
+    pub prompt: &'a [u32],
+    /// Ids of the response, its stop token included.
+    pub response: &'a [u32],
+    /// Whether log p(z_c) is wanted after the last id: only when that is a stop token.
+    pub finished: bool,
+}
+
+impl Sequence<'_> {
+    /// Tokens of prompt and response.
+    pub fn tokens(&self) -> usize {
+        self.prompt.len() + self.response.len()
+    }
+}
+
+/// Sequences packed one after the other, and the head rows they need.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// All token ids.
+    pub ids: Vec<u32>,
+    /// Where each sequence lies.
+    pub segments: Segments,
+    /// Rows whose distribution is wanted.
+    pub rows: Vec<u32>,
+    /// The id that is gathered at each row.
+    pub targets: Vec<u32>,
+    /// For each sequence, its response's entries in `rows`.
+    pub responses: Vec<Range<usize>>,
+    /// For each sequence, the entry of log p(z_c) after its last id.
+    pub self_rewards: Vec<Option<usize>>,
+}
+
+impl Batch {
+    /// Packs sequences; the self-reward rows exist when `self_reward_token` is given.
+    pub fn new(sequences: &[Sequence], self_reward_token: Option<u32>) -> Self {
+        let mut batch = Batch {
+            ids: Vec::new(),
+            segments: Segments::from_lengths(sequences.iter().map(Sequence::tokens)),
+            rows: Vec::new(),
+            targets: Vec::new(),
+            responses: Vec::with_capacity(sequences.len()),
+            self_rewards: Vec::with_capacity(sequences.len()),
+        };
+        for s in sequences {
+            batch.ids.extend_from_slice(s.prompt);
+            // The row of a token predicts the one after it.
+            let before = batch.ids.len() as u32 - 1;
+            batch.ids.extend_from_slice(s.response);
+            let first = batch.rows.len();
+            batch.rows.extend((0..s.response.len() as u32).map(|t| before + t));
+            batch.targets.extend_from_slice(s.response);
+            batch.responses.push(first..batch.rows.len());
+            let zc = self_reward_token.filter(|_| s.finished);
+            batch.self_rewards.push(zc.map(|zc| {
+                batch.rows.push(batch.ids.len() as u32 - 1);
+                batch.targets.push(zc);
+                batch.rows.len() - 1
+            }));
+        }
+        batch
+    }
+}
+
+/// Cuts sequences into consecutive micro-batches of at most `max_tokens` tokens (one sequence at
+/// least).
+pub fn micro_batches(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usize>> {
+    let mut cuts = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for (i, s) in sequences.iter().enumerate() {
+        if i > start && tokens + s.tokens() > max_tokens {
+            cuts.push(start..i);
+            (start, tokens) = (i, 0);
+        }
+        tokens += s.tokens();
+    }
+    if start < sequences.len() {
+        cuts.push(start..sequences.len());
+    }
+    cuts
+}
+
+/// What a model says of a given response.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Score {
+    /// log p of each id of the response, nats.
+    pub logprobs: Vec<f32>,
+    /// log p(z_c) after the last id, nats, for finished sequences.
+    pub self_logprob: Option<f32>,
+}
+
+/// Scores responses, `max_tokens` packed tokens at a time. On the CPU the numbers are those that
+/// sampling recorded, to the last bit.
+pub fn score<B: Backend>(
+    backend: &B,
+    decoder: &Decoder<B>,
+    ws: &mut Workspace<B>,
+    sequences: &[Sequence],
+    self_reward_token: Option<u32>,
+    max_tokens: usize,
+) -> Vec<Score> {
+    let mut scores = Vec::with_capacity(sequences.len());
+    for cut in micro_batches(sequences, max_tokens) {
+        let batch = Batch::new(&sequences[cut], self_reward_token);
+        decoder.forward(backend, ws, &batch.ids, &batch.segments);
+        let g = decoder.gather(backend, ws, batch.rows, batch.targets);
+        for (range, zc) in batch.responses.into_iter().zip(batch.self_rewards) {
+            scores.push(Score {
+                logprobs: g.logp[range].to_vec(),
+                self_logprob: zc.map(|i| g.logp[i]),
+            });
+        }
+    }
+    scores
+}

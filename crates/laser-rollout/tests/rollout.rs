@@ -1,0 +1,136 @@
+//! The local engine on the tiny checkpoints in `fixtures/`.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use laser_kernels::Cpu;
+use laser_model::{Decoder, Workspace, checkpoint};
+use laser_rollout::{
+    Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError, Sampling,
+    Sequence, score,
+};
+
+const ZC: u32 = 766;
+
+fn decoder() -> Decoder<Cpu> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/qwen3");
+    let config = checkpoint::load_config(&dir).unwrap();
+    let weights = checkpoint::load_weights(&dir, &config).unwrap();
+    Decoder::new(&Cpu::serial(), config, &weights, 256, true)
+}
+
+fn requests() -> Vec<Request> {
+    (0..5u64)
+        .map(|p| Request {
+            prompt: (0..3 + 9 * p as u32).map(|i| (i * 37 + p as u32) % 700).collect(),
+            samples: 6,
+            seed: vec![7, 1, p],
+        })
+        .collect()
+}
+
+/// A random model stops rarely; many stop ids make responses of very different lengths.
+fn generation() -> Generation {
+    Generation {
+        sampling: Sampling::default(),
+        max_new_tokens: 40,
+        stop: (0..48).chain([763]).collect(),
+        self_reward_token: Some(ZC),
+    }
+}
+
+fn run(rows: usize, threads: usize, requests: &[Request]) -> Vec<Vec<Response>> {
+    let (decoder, memory) = (decoder(), Memory::new(rows));
+    let engine = LocalEngine::new(&decoder, &memory, threads);
+    engine.generate(requests, &generation(), &Monitor::default()).unwrap()
+}
+
+#[test]
+fn responses_do_not_depend_on_rows_threads_or_order() {
+    let all = requests();
+    let expected = run(30, 1, &all);
+    assert_eq!(expected, run(1, 1, &all));
+    assert_eq!(expected, run(4, 3, &all));
+    let mut reversed: Vec<Request> = all.iter().rev().cloned().collect();
+    reversed.remove(1);
+    let mut got = run(2, 2, &reversed);
+    got.insert(1, expected[3].clone());
+    got.reverse();
+    assert_eq!(expected, got);
+}
+
+#[test]
+fn samples_differ_between_seeds_and_within_a_group() {
+    let all = requests();
+    let first = run(8, 1, &all);
+    assert!(first.iter().all(|group| group.len() == 6 && group[0].ids != group[1].ids));
+    let other: Vec<Request> = all.into_iter().map(|r| Request { seed: vec![8], ..r }).collect();
+    assert_ne!(first, run(8, 1, &other));
+}
+
+#[test]
+fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
+    let (decoder, all) = (decoder(), requests());
+    let groups = run(4, 2, &all);
+    let cpu = Cpu::new(2).unwrap();
+    let mut ws = Workspace::new(&cpu, &decoder.config);
+    let sequences: Vec<Sequence> = all
+        .iter()
+        .zip(&groups)
+        .flat_map(|(r, group)| {
+            group.iter().map(|s| Sequence { prompt: &r.prompt, response: &s.ids, finished: s.finished() })
+        })
+        .collect();
+    let scores = score::score(&cpu, &decoder, &mut ws, &sequences, Some(ZC), 300);
+    let mut finished = 0;
+    for (response, score) in groups.iter().flatten().zip(&scores) {
+        assert_eq!(response.logprobs, score.logprobs);
+        assert_eq!(response.self_logprob, score.self_logprob);
+        assert_eq!(response.finished(), response.self_logprob.is_some());
+        finished += response.finished() as usize;
+    }
+    assert!(finished > 5 && finished < scores.len(), "both kinds occur: {finished}");
+}
+
+#[test]
+fn responses_end_at_the_first_stop_token_or_at_the_limit() {
+    let g = generation();
+    for response in run(4, 1, &requests()).iter().flatten() {
+        let stop = response.ids.iter().position(|id| g.stop.contains(id));
+        match response.finish {
+            Finish::Stop => assert_eq!(stop, Some(response.ids.len() - 1)),
+            Finish::Length => assert_eq!((stop, response.ids.len()), (None, g.max_new_tokens)),
+        }
+        assert!(!response.ids.contains(&ZC));
+        assert_eq!(response.ids.len(), response.logprobs.len());
+    }
+}
+
+#[test]
+fn impossible_requests_are_refused_with_their_index() {
+    let (decoder, memory) = (decoder(), Memory::new(2));
+    let engine = LocalEngine::new(&decoder, &memory, 1);
+    let ask = |prompt: Vec<u32>, g: Generation| {
+        let good = Request { prompt: vec![1], samples: 1, seed: vec![] };
+        let bad = Request { prompt, samples: 1, seed: vec![] };
+        engine.generate(&[good, bad], &g, &Monitor::default()).unwrap_err()
+    };
+    let g = generation;
+    assert!(matches!(ask(vec![], g()), RolloutError::EmptyPrompt { request: 1 }));
+    assert!(matches!(ask(vec![1; 250], g()), RolloutError::TooLong { request: 1, .. }));
+    assert!(matches!(ask(vec![9999], g()), RolloutError::UnknownToken { id: 9999, .. }));
+    let stops = Generation { self_reward_token: Some(763), ..g() };
+    assert!(matches!(ask(vec![1], stops), RolloutError::SelfRewardStops(763)));
+    let hot = Generation { sampling: Sampling { temperature: -1.0, ..Default::default() }, ..g() };
+    assert!(matches!(ask(vec![1], hot), RolloutError::Sampling { .. }));
+}
+
+#[test]
+fn a_cancelled_call_returns_no_partial_results() {
+    let (decoder, memory) = (decoder(), Memory::new(2));
+    let engine = LocalEngine::new(&decoder, &memory, 1);
+    let monitor = Monitor::default();
+    monitor.cancel.store(true, Ordering::Relaxed);
+    let result = engine.generate(&requests(), &generation(), &monitor);
+    assert!(matches!(result, Err(RolloutError::Cancelled)));
+}
