@@ -17,12 +17,13 @@ pub fn load_config(dir: &Path) -> Result<ModelConfig, ModelError> {
     ModelConfig::from_json(&read_json(&path)?).map_err(|e| ModelError::invalid(&path, e))
 }
 
-/// Ids that end a response: `generation_config.json` if it names any, else `config.json`.
-pub fn load_eos(dir: &Path, config: &ModelConfig) -> Result<Vec<u32>, ModelError> {
-    let path = dir.join("generation_config.json");
-    if path.exists() {
-        let ids = crate::config::token_ids(read_json(&path)?.get("eos_token_id"))
-            .map_err(|e| ModelError::invalid(&path, e))?;
+/// Ids that end a response: those of `generation_config.json` if it is given and names any, else
+/// those of `config.json`.
+pub fn eos_ids(generation_config: Option<&[u8]>, config: &ModelConfig) -> Result<Vec<u32>, ModelError> {
+    if let Some(json) = generation_config {
+        let json: Map<String, Value> = serde_json::from_slice(json)
+            .map_err(|e| ModelError::Text(format!("generation_config.json: {e}")))?;
+        let ids = crate::config::token_ids(json.get("eos_token_id"))?;
         if !ids.is_empty() {
             return Ok(ids);
         }
@@ -31,7 +32,7 @@ pub fn load_eos(dir: &Path, config: &ModelConfig) -> Result<Vec<u32>, ModelError
 }
 
 /// Reads a JSON object.
-pub(crate) fn read_json(path: &Path) -> Result<Map<String, Value>, ModelError> {
+fn read_json(path: &Path) -> Result<Map<String, Value>, ModelError> {
     let text = std::fs::read_to_string(path).map_err(|e| ModelError::io(path, e))?;
     serde_json::from_str(&text).map_err(|e| ModelError::invalid(path, format!("not a JSON object: {e}")))
 }
@@ -53,6 +54,12 @@ pub fn load_weights(dir: &Path, config: &ModelConfig) -> Result<Vec<Vec<f32>>, M
     } else {
         vec![dir.join("model.safetensors")]
     };
+    load_tensors(&files, config)
+}
+
+/// Reads tensors under the names of the weights from some files, converted to `f32`, in the
+/// layout's order.
+pub fn load_tensors(files: &[PathBuf], config: &ModelConfig) -> Result<Vec<Vec<f32>>, ModelError> {
     let maps = files
         .iter()
         .map(|path| {
@@ -79,7 +86,10 @@ pub fn load_weights(dir: &Path, config: &ModelConfig) -> Result<Vec<Vec<f32>>, M
             for part in &spec.parts {
                 let (path, view) = tensors
                     .get(&part.name)
-                    .ok_or_else(|| ModelError::invalid(dir, format!("tensor '{}' is missing", part.name)))?;
+                    .ok_or_else(|| {
+                        let dir = files.first().and_then(|f| f.parent()).unwrap_or(Path::new("."));
+                        ModelError::invalid(dir, format!("tensor '{}' is missing", part.name))
+                    })?;
                 let expected = spec.part_shape(part);
                 if view.shape() != expected {
                     return Err(ModelError::invalid(

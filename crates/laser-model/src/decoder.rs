@@ -182,7 +182,17 @@ impl<B: Backend> Decoder<B> {
 
     /// Copies of all weights on the host, in the layout's order.
     pub fn download(&self, backend: &B) -> Vec<Vec<f32>> {
-        download_all(backend, &self.layout, &self.weights)
+        self.download_like(backend, &self.weights)
+    }
+
+    /// Host copies of buffers with the shapes of the weights, such as optimizer moments.
+    pub fn download_like(&self, backend: &B, buffers: &[B::Buffer]) -> Vec<Vec<f32>> {
+        let copy = |(t, b): (&crate::TensorSpec, &B::Buffer)| {
+            let mut host = vec![0.0; t.rows * t.cols];
+            backend.download(b, &mut host);
+            host
+        };
+        self.layout.tensors.iter().zip(buffers).map(copy).collect()
     }
 
     pub(crate) fn hidden_norm(&self) -> NormLayout {
@@ -289,17 +299,4 @@ impl<B: Backend> Decoder<B> {
         backend.head_gather(&ws.head_hidden, head, &g.ids, &mut g.logp, &mut g.entropy, &mut g.lse);
         g
     }
-}
-
-pub(crate) fn download_all<B: Backend>(backend: &B, layout: &Layout, buffers: &[B::Buffer]) -> Vec<Vec<f32>> {
-    layout
-        .tensors
-        .iter()
-        .zip(buffers)
-        .map(|(t, b)| {
-            let mut host = vec![0.0; t.rows * t.cols];
-            backend.download(b, &mut host);
-            host
-        })
-        .collect()
 }

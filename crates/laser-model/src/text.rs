@@ -7,7 +7,6 @@ use minijinja::{Environment, ErrorKind, Value, context};
 use tokenizers::Tokenizer;
 
 use crate::ModelError;
-use crate::checkpoint::read_json;
 
 /// A tokenizer with the chat template that belongs to it.
 pub struct Text {
@@ -33,18 +32,37 @@ fn text_error(e: impl std::fmt::Display) -> ModelError {
 impl Text {
     /// Reads `tokenizer.json`, and if present `tokenizer_config.json` and `chat_template.jinja`.
     pub fn load(dir: &Path) -> Result<Self, ModelError> {
-        let path = dir.join("tokenizer.json");
-        let json = std::fs::read(&path).map_err(|e| ModelError::io(&path, e))?;
-        let tokenizer = Tokenizer::from_bytes(json).map_err(|e| ModelError::invalid(&path, e))?;
-        let config_path = dir.join("tokenizer_config.json");
-        let config = match config_path.exists() {
-            true => read_json(&config_path)?,
-            false => Default::default(),
+        let optional = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
+            let path = dir.join(name);
+            match path.exists() {
+                true => std::fs::read(&path).map(Some).map_err(|e| ModelError::io(&path, e)),
+                false => Ok(None),
+            }
         };
-        let template_path = dir.join("chat_template.jinja");
-        let source = match template_path.exists() {
-            true => Some(std::fs::read_to_string(&template_path).map_err(|e| ModelError::io(&template_path, e))?),
-            false => config.get("chat_template").and_then(|v| v.as_str()).map(str::to_owned),
+        let path = dir.join("tokenizer.json");
+        let tokenizer = std::fs::read(&path).map_err(|e| ModelError::io(&path, e))?;
+        let config = optional("tokenizer_config.json")?;
+        let template = optional("chat_template.jinja")?;
+        Self::from_parts(&tokenizer, config.as_deref(), template.as_deref())
+            .map_err(|e| ModelError::invalid(dir, e))
+    }
+
+    /// The same from the contents of those files.
+    pub fn from_parts(
+        tokenizer: &[u8],
+        config: Option<&[u8]>,
+        template: Option<&[u8]>,
+    ) -> Result<Self, ModelError> {
+        let tokenizer =
+            Tokenizer::from_bytes(tokenizer).map_err(|e| ModelError::Text(format!("tokenizer.json: {e}")))?;
+        let config: serde_json::Map<String, serde_json::Value> = match config {
+            Some(json) => serde_json::from_slice(json)
+                .map_err(|e| ModelError::Text(format!("tokenizer_config.json: {e}")))?,
+            None => Default::default(),
+        };
+        let source = match template {
+            Some(bytes) => Some(String::from_utf8(bytes.to_vec()).map_err(text_error)?),
+            None => config.get("chat_template").and_then(|v| v.as_str()).map(str::to_owned),
         };
         let special = config
             .iter()
@@ -55,12 +73,6 @@ impl Text {
             })
             .collect();
         Ok(Text { tokenizer, template: source.map(environment).transpose()?, special })
-    }
-
-    /// A tokenizer from the text of a `tokenizer.json`, without a chat template.
-    pub fn from_tokenizer_json(json: &str) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::from_bytes(json).map_err(text_error)?;
-        Ok(Text { tokenizer, template: None, special: Vec::new() })
     }
 
     /// Whether a chat template is there.

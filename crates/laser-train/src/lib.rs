@@ -1,3 +1,30 @@
-//! The training loop: tasks, recipes, schedule, checkpoints, metrics, evaluation.
+//! The training loop.
+//!
+//! - [`tasks`]: built-in problems with exact labels.
+//! - [`Recipe`]: what a run does, read from TOML and checked before anything starts.
+//! - [`Run`]: a run in its folder: warm start, reinforcement learning, evaluation, resume.
+//! - [`Observer`]: how a run reports to whoever started it.
 
+mod demo;
+mod error;
+mod evaluate;
+mod files;
+mod label;
+mod optimizer;
+mod recipe;
+mod rl;
+mod run;
+mod save;
 pub mod tasks;
+mod trainer;
+mod warm_start;
+
+pub use error::TrainError;
+pub use evaluate::{EvalResult, SampleRow, evaluate};
+pub use files::{append_line, create_folder, write_atomically};
+pub use recipe::{
+    CRef, Evaluation, LearningRate, Measure, Model, Optimizer, Policy, Recipe, Rollout, Save, Schedule,
+    SelfRewarding, WarmStart,
+};
+pub use run::{Observer, Outcome, Phase, Run, RunOptions, Silent};
+pub use save::Checkpoint;

@@ -73,6 +73,7 @@ pub(crate) unsafe fn pack_transposed(
 /// `c[MR, NV·16] (+)= a · b` over `k` inner positions. `a` is row-major with row stride `stride`,
 /// or, when `TRANSPOSED`, inner-major with stride `stride` between inner positions.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(
     k: usize,
     a: *const f32,
@@ -112,6 +113,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool
 
 /// A tile of up to eight rows and one panel.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn rows<S: Simd, const TRANSPOSED: bool>(
     m: usize,
     k: usize,

@@ -144,7 +144,7 @@ pub(crate) unsafe fn exp<S: Simd>(x: S::V) -> S::V {
         8.333_452e-3,
         4.166_579_6e-2,
         1.666_666_6e-1,
-        5.000_000_1e-1,
+        0.5,
     ] {
         p = S::fma(p, r, S::splat(c));
     }

@@ -155,6 +155,9 @@ pub fn attention_shapes() -> Vec<AttentionShape> {
     ]
 }
 
+/// Around the widths of vectors and panels, and beyond a block of queries.
+pub const LENGTHS: [usize; 5] = [1, 31, 32, 33, 70];
+
 pub fn ragged(lengths: &[usize]) -> Segments {
     Segments::from_lengths(lengths.iter().copied())
 }

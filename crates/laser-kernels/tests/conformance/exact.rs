@@ -1,9 +1,12 @@
 //! What must not change a single bit: the number of threads, the vector width, the rows beside a
-//! row, the cut into micro-batches, and whether a token was trained on or generated.
+//! row, and the cut into micro-batches.
 
-use laser_kernels::{AdamW, AttentionShape, Backend, Cpu, Isa, NormLayout};
+use std::ops::Range;
+
+use laser_kernels::{AdamW, Backend, Cpu, Isa, NormLayout};
 
 use crate::common::*;
+use crate::decoding::decode;
 
 on_every_backend! {
     linear_of_a_row_alone_equals_the_same_row_among_many
@@ -14,9 +17,6 @@ on_every_backend! {
     logit_minus_logsumexp_equals_head_gather
     attention_of_a_segment_does_not_depend_on_the_segments_beside_it
     attention_of_a_prefix_equals_the_prefix_of_attention
-    cached_attention_step_by_step_equals_attention_over_the_segment
-    cached_attention_after_copying_a_prefix_equals_attention_over_the_segment
-    packing_for_inference_forgets_the_training_layout_but_keeps_the_result
 }
 
 /// Every result of every operation, on inputs large enough that each is split over threads.
@@ -226,20 +226,16 @@ fn linear_backward_input_of_a_row_alone_equals_the_same_row_among_many<B: Backen
     }
 }
 
-/// Sixty-seven rows in one batch and in three.
-const CUTS: [&[std::ops::Range<usize>]; 2] = [&[0..67], &[0..5, 5..8, 8..67]];
+const ROWS: usize = 67;
+/// The same rows in micro-batches.
+const CUT: [Range<usize>; 3] = [0..5, 5..8, 8..ROWS];
 
-/// What a batch of gradients leaves in the weights' gradients, for both ways to cut it.
-fn assert_cuts_agree(
-    what: &str,
-    start: &[f32],
-    add: impl Fn(std::ops::Range<usize>, Vec<f32>) -> Vec<f32>,
-) {
-    let [whole, cut] = CUTS.map(|cuts| {
-        cuts.iter()
-            .cloned()
-            .fold(start.to_vec(), |d, rows| add(rows, d))
-    });
+/// `add` returns weight gradients with those of some rows added. One batch or several: no matter.
+fn assert_cuts_agree(what: &str, start: &[f32], add: impl Fn(Range<usize>, Vec<f32>) -> Vec<f32>) {
+    let whole = add(0..ROWS, start.to_vec());
+    let cut = CUT
+        .into_iter()
+        .fold(start.to_vec(), |sum, rows| add(rows, sum));
     assert_same_bits(what, &cut, &whole);
     assert_ne!(whole, start, "{what}: something was added");
 }
@@ -247,8 +243,11 @@ fn assert_cuts_agree(
 fn gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B) {
     let mut numbers = Numbers::new(43);
     for (outputs, inputs) in [(1, 7), (33, 16), (7, 130)] {
-        let (x, dy) = (numbers.floats(67 * inputs), numbers.floats(67 * outputs));
-        let part = |rows: &std::ops::Range<usize>| {
+        let (x, dy) = (
+            numbers.floats(ROWS * inputs),
+            numbers.floats(ROWS * outputs),
+        );
+        let part = |rows: &Range<usize>| {
             let dy = upload(b, &dy[rows.start * outputs..rows.end * outputs]);
             (dy, upload(b, &x[rows.start * inputs..rows.end * inputs]))
         };
@@ -270,7 +269,7 @@ fn gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B) {
     }
 
     for width in [7, 33] {
-        let (ids, dout) = (numbers.ids(67, 5), numbers.floats(67 * width));
+        let (ids, dout) = (numbers.ids(ROWS, 5), numbers.floats(ROWS * width));
         assert_cuts_agree(
             "embed dtable",
             &numbers.floats(5 * width),
@@ -290,7 +289,7 @@ fn gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B) {
         head_norm(heads, true),
     ] {
         let n = layout.stride;
-        let (x, dy) = (numbers.floats(67 * n), numbers.floats(67 * n));
+        let (x, dy) = (numbers.floats(ROWS * n), numbers.floats(ROWS * n));
         let w = numbers.floats(layout.width);
         assert_cuts_agree("rms_norm dw", &numbers.floats(layout.width), |rows, dw| {
             let (x, dy) = (
@@ -340,25 +339,20 @@ impl HeadBatch {
         }
     }
 
-    fn hidden(&self, rows: &std::ops::Range<usize>) -> &[f32] {
+    fn hidden(&self, rows: &Range<usize>) -> &[f32] {
         &self.hidden[rows.start * self.width..rows.end * self.width]
     }
 
-    fn ids(&self, rows: &std::ops::Range<usize>) -> &[u32] {
+    fn ids(&self, rows: &Range<usize>) -> &[u32] {
         &self.ids[rows.start * self.k..rows.end * self.k]
     }
 
-    fn gather<B: Backend>(&self, b: &B, rows: std::ops::Range<usize>) -> Head {
+    fn gather<B: Backend>(&self, b: &B, rows: Range<usize>) -> Head {
         head_gather(b, self.hidden(&rows), &self.w, self.width, self.ids(&rows))
     }
 
     /// Adds to `dweight`, returns `dhidden`.
-    fn backward<B: Backend>(
-        &self,
-        b: &B,
-        rows: std::ops::Range<usize>,
-        dweight: &mut [f32],
-    ) -> Vec<f32> {
+    fn backward<B: Backend>(&self, b: &B, rows: Range<usize>, dweight: &mut [f32]) -> Vec<f32> {
         let kept = self.gather(b, rows.clone());
         let hidden = self.hidden(&rows);
         let (mut dhidden, mut dw) = (unset(b, hidden.len()), upload(b, dweight));
@@ -381,7 +375,7 @@ impl HeadBatch {
 fn head_gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B) {
     let mut numbers = Numbers::new(44);
     for (vocab, width, k) in [(33, 7, 1), (768, 16, 3)] {
-        let head = HeadBatch::new(&mut numbers, vocab, width, 67, k);
+        let head = HeadBatch::new(&mut numbers, vocab, width, ROWS, k);
         assert_cuts_agree(
             "dweight",
             &numbers.floats(vocab * width),
@@ -391,10 +385,10 @@ fn head_gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B)
             },
         );
         let mut unused = vec![0.0; vocab * width];
-        let whole = head.backward(b, 0..67, &mut unused);
-        let cut: Vec<f32> = CUTS[1]
-            .iter()
-            .flat_map(|rows| head.backward(b, rows.clone(), &mut unused))
+        let whole = head.backward(b, 0..ROWS, &mut unused);
+        let cut: Vec<f32> = CUT
+            .into_iter()
+            .flat_map(|rows| head.backward(b, rows, &mut unused))
             .collect();
         assert_same_bits("dhidden", &cut, &whole);
     }
@@ -438,8 +432,6 @@ fn logit_minus_logsumexp_equals_head_gather<B: Backend>(b: &B) {
     }
 }
 
-const LENGTHS: [usize; 5] = [1, 31, 32, 33, 70];
-
 fn attention_of_a_segment_does_not_depend_on_the_segments_beside_it<B: Backend>(b: &B) {
     for shape in attention_shapes() {
         let segments = ragged(&LENGTHS);
@@ -472,165 +464,4 @@ fn attention_of_a_prefix_equals_the_prefix_of_attention<B: Backend>(b: &B) {
             assert_same_bits("lse", &own_lse, &lse[..len * shape.heads]);
         }
     }
-}
-
-/// Generates the packed sequences of `qkv` token by token, all at once as long as they last, with
-/// sequence `i` in slot `slots[i]` and the rows of a step in another order at every step; returns
-/// each sequence's output. Two layers, the other one filled with something else.
-fn decode<B: Backend>(
-    b: &B,
-    shape: AttentionShape,
-    qkv: &[f32],
-    lengths: &[usize],
-    slots: &[usize],
-) -> Vec<Vec<f32>> {
-    let segments = ragged(lengths);
-    let longest = lengths.iter().copied().max().unwrap_or(0);
-    let mut cache = b.kv_cache(shape, 2, slots.len(), longest);
-    let mut outputs = vec![Vec::new(); lengths.len()];
-    for position in 0..longest {
-        let mut active: Vec<usize> = (0..lengths.len())
-            .filter(|&i| lengths[i] > position)
-            .collect();
-        let shift = position % active.len();
-        active.rotate_left(shift);
-        step(
-            b,
-            shape,
-            &mut cache,
-            qkv,
-            &segments,
-            slots,
-            position,
-            &active,
-            &mut outputs,
-        );
-    }
-    outputs
-}
-
-/// One token of each of `active`, at `position`.
-#[allow(clippy::too_many_arguments)]
-fn step<B: Backend>(
-    b: &B,
-    shape: AttentionShape,
-    cache: &mut B::KvCache,
-    qkv: &[f32],
-    segments: &laser_kernels::Segments,
-    slots: &[usize],
-    position: usize,
-    active: &[usize],
-    outputs: &mut [Vec<f32>],
-) {
-    let (width, q_width) = (shape.qkv_width(), shape.q_width());
-    let mut tokens = Vec::new();
-    for &i in active {
-        let row = segments.range(i).start + position;
-        tokens.extend_from_slice(&qkv[row * width..(row + 1) * width]);
-    }
-    let other: Vec<f32> = tokens.iter().map(|x| 1.0 - x).collect();
-    let tokens = upload(b, &tokens);
-    let places: Vec<_> = active.iter().map(|&i| (slots[i], position)).collect();
-    let seen: Vec<_> = active.iter().map(|&i| (slots[i], position + 1)).collect();
-    b.cache_write(cache, 1, &tokens, &places);
-    b.cache_write(cache, 0, &upload(b, &other), &places);
-    let mut out = unset(b, active.len() * q_width);
-    b.attention_cached(cache, 1, &tokens, &seen, &mut out);
-    let out = download(b, &out, active.len() * q_width);
-    for (&i, out) in active.iter().zip(out.chunks(q_width)) {
-        outputs[i].extend_from_slice(out);
-    }
-}
-
-fn cached_attention_step_by_step_equals_attention_over_the_segment<B: Backend>(b: &B) {
-    for shape in attention_shapes() {
-        let segments = ragged(&LENGTHS);
-        let qkv = Numbers::new(49).floats(segments.tokens() * shape.qkv_width());
-        let (out, _) = attention(b, shape, &qkv, &segments);
-        for slots in [[0, 1, 2, 3, 4], [3, 0, 4, 2, 1]] {
-            for (i, got) in decode(b, shape, &qkv, &LENGTHS, &slots).iter().enumerate() {
-                let rows = segments.range(i);
-                let want = &out[rows.start * shape.q_width()..rows.end * shape.q_width()];
-                assert_same_bits(&format!("length {}, {shape:?}", LENGTHS[i]), got, want);
-            }
-        }
-    }
-}
-
-fn cached_attention_after_copying_a_prefix_equals_attention_over_the_segment<B: Backend>(b: &B) {
-    for shape in attention_shapes() {
-        let (len, width, q_width) = (70, shape.qkv_width(), shape.q_width());
-        for prefix in [1, 31, 32, 33, 64] {
-            // Two sequences that share a prefix.
-            let mut numbers = Numbers::new(50);
-            let first = numbers.floats(len * width);
-            let mut second = numbers.floats(len * width);
-            second[..prefix * width].copy_from_slice(&first[..prefix * width]);
-            let (qkv, segments) = ([first, second].concat(), ragged(&[len, len]));
-            let (want, _) = attention(b, shape, &qkv, &segments);
-
-            // The slot copied to has held a longer sequence before.
-            let slots = [1, 0];
-            let mut cache = b.kv_cache(shape, 2, 3, len);
-            let old = upload(b, &numbers.floats(len * width));
-            let places: Vec<_> = (0..len).map(|t| (0, t)).collect();
-            b.cache_write(&mut cache, 0, &old, &places);
-            b.cache_write(&mut cache, 1, &old, &places);
-
-            let mut outputs = vec![Vec::new(); 2];
-            for t in 0..prefix {
-                step(
-                    b,
-                    shape,
-                    &mut cache,
-                    &qkv,
-                    &segments,
-                    &slots,
-                    t,
-                    &[0],
-                    &mut outputs,
-                );
-            }
-            b.cache_copy(&mut cache, slots[0], slots[1], prefix);
-            for t in prefix..len {
-                let order: &[usize] = if t % 2 == 0 { &[0, 1] } else { &[1, 0] };
-                step(
-                    b,
-                    shape,
-                    &mut cache,
-                    &qkv,
-                    &segments,
-                    &slots,
-                    t,
-                    order,
-                    &mut outputs,
-                );
-            }
-            assert_same_bits("first", &outputs[0], &want[..len * q_width]);
-            assert_same_bits("second", &outputs[1], &want[(len + prefix) * q_width..]);
-        }
-    }
-}
-
-fn packing_for_inference_forgets_the_training_layout_but_keeps_the_result<B: Backend>(b: &B) {
-    let mut numbers = Numbers::new(51);
-    let (old, new, x) = (
-        numbers.floats(33 * 7),
-        numbers.floats(33 * 7),
-        numbers.floats(5 * 7),
-    );
-    let mut reused = packed(b, &old, 33, 7);
-    b.pack(&upload(b, &new), 33, 7, false, &mut reused);
-    let mut y = unset(b, 5 * 33);
-    b.linear(5, &upload(b, &x), &reused, None, &mut y, false);
-    assert_same_bits(
-        "y",
-        &download(b, &y, 5 * 33),
-        &linear(b, &x, &new, 33, 7, None),
-    );
-    let backward = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let (dy, mut dx) = (b.zeros(5 * 33), b.zeros(5 * 7));
-        b.linear_backward_input(5, &dy, &reused, &mut dx, false);
-    }));
-    assert!(backward.is_err(), "stale weights must not be used");
 }

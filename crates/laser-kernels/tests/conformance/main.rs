@@ -4,6 +4,8 @@
 //! - [`forward`]: results equal the `f64` reference.
 //! - [`backward`]: gradients equal finite differences of the `f64` reference.
 //! - [`exact`]: what must not change a single bit.
+//! - [`decoding`]: attention against a cache equals attention over the segment, bit for bit.
+//! - [`misuse`]: mistakes of the caller panic.
 //! - [`extremes`]: large numbers, infinities and NaN.
 //!
 //! [`Backend`]: laser_kernels::Backend
@@ -28,6 +30,8 @@ macro_rules! on_every_backend {
 
 mod backward;
 mod common;
+mod decoding;
 mod exact;
 mod extremes;
 mod forward;
+mod misuse;

@@ -1,0 +1,101 @@
+//! What can stop a run.
+
+use std::path::{Path, PathBuf};
+
+/// Why a run cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A recipe that is not TOML, has an unknown key, or a value of the wrong type.
+    #[error("{file}: {message}")]
+    Syntax {
+        /// The recipe.
+        file: String,
+        /// The parser's words, with line and column.
+        message: String,
+    },
+    /// A value that is out of range or does not go together with another.
+    #[error("{place}: {key} = {value}: {problem}")]
+    Value {
+        /// File and line, or the flag that set it.
+        place: String,
+        /// The key, with its tables.
+        key: String,
+        /// The value as given.
+        value: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file of a run folder that is not what it should be.
+    #[error("{path}: {problem}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The numbers broke down.
+    #[error("{phase} step {step}: {what}; {remedy}")]
+    Diverged {
+        /// Which part of the run.
+        phase: &'static str,
+        /// The step.
+        step: u64,
+        /// What was not finite.
+        what: String,
+        /// Where the last good weights are and what to change.
+        remedy: String,
+    },
+    /// The condition under which the self-reward means something does not hold.
+    #[error("{0}")]
+    SelfReward(String),
+    /// The user asked to stop; everything is saved.
+    #[error("interrupted in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}")]
+    Interrupted {
+        /// Which part of the run.
+        phase: &'static str,
+        /// Last complete step.
+        step: u64,
+        /// The run folder.
+        dir: PathBuf,
+        /// The command that continues.
+        command: String,
+    },
+    /// The checkpoint or the tokenizer.
+    #[error(transparent)]
+    Model(#[from] laser_model::ModelError),
+    /// The sampler.
+    #[error(transparent)]
+    Rollout(#[from] laser_rollout::RolloutError),
+    /// The tasks.
+    #[error(transparent)]
+    Task(#[from] crate::tasks::TaskError),
+    /// The threads.
+    #[error(transparent)]
+    Backend(#[from] laser_kernels::BackendError),
+}
+
+impl TrainError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        TrainError::Io { path: path.to_owned(), source }
+    }
+
+    pub(crate) fn file(path: &Path, problem: impl ToString) -> Self {
+        TrainError::File { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    /// Whether the user's input is at fault, as opposed to the run.
+    pub fn is_bad_input(&self) -> bool {
+        matches!(
+            self,
+            TrainError::Syntax { .. } | TrainError::Value { .. } | TrainError::SelfReward(_) | TrainError::Task(_)
+        )
+    }
+}

@@ -1,0 +1,133 @@
+//! Tests: accuracy, votes, and how well the score judges, on problems never trained on.
+
+use laser_rl::{Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics};
+use laser_rollout::Sampling;
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+use crate::label::Labelled;
+use crate::tasks::{Problem, Split};
+use crate::trainer::{Stream, Trainer};
+
+/// A response in `results.jsonl` and `samples/step-N.jsonl`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SampleRow {
+    /// What the model read.
+    pub prompt: String,
+    /// What it wrote.
+    pub response: String,
+    /// The right answer.
+    pub gold: String,
+    /// The answer found in the response.
+    pub extracted: Option<String>,
+    /// Whether the checker accepts it.
+    pub correct: bool,
+    /// r_v.
+    pub reward: f32,
+    /// log p(z_c), nats; absent for truncated responses.
+    pub self_logprob: Option<f32>,
+    /// r_s.
+    pub self_reward: Option<f32>,
+    /// Â, in training.
+    pub advantage: Option<f32>,
+    /// Tokens.
+    pub length: usize,
+    /// `stop` or `length`.
+    pub finish: String,
+}
+
+impl SampleRow {
+    pub(crate) fn new(problem: &Problem, l: &Labelled, advantage: Option<f32>) -> Self {
+        SampleRow {
+            prompt: problem.prompt.clone(),
+            response: l.text.clone(),
+            gold: problem.gold.clone(),
+            extracted: l.extracted.clone(),
+            correct: l.correct,
+            reward: l.reward(),
+            self_logprob: l.response.self_logprob,
+            self_reward: l.score,
+            advantage,
+            length: l.response.ids.len(),
+            finish: l.response.finish.as_str().into(),
+        }
+    }
+}
+
+/// A test's numbers and the responses behind them.
+pub struct EvalResult {
+    /// The metrics with their intervals.
+    pub metrics: Evaluation,
+    /// Reliability bins and score histogram.
+    pub calibration: Calibration,
+    /// Every response, problem by problem.
+    pub rows: Vec<SampleRow>,
+}
+
+/// Computes the metrics of labelled responses, problem by problem.
+pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResult {
+    let problems: Vec<laser_rl::Problem> = groups
+        .iter()
+        .map(|g| laser_rl::Problem {
+            samples: g
+                .iter()
+                .map(|r| Sample {
+                    key: r.extracted.clone(),
+                    correct: r.correct,
+                    score: r.self_reward,
+                    length: r.length as u32,
+                })
+                .collect(),
+        })
+        .collect();
+    let judged: Vec<Judged> = problems.iter().flat_map(laser_rl::Problem::judged).collect();
+    EvalResult {
+        metrics: metrics(&problems, options),
+        calibration: calibration(&judged, options.bins),
+        rows: groups.into_iter().flatten().collect(),
+    }
+}
+
+impl Trainer {
+    /// Tests the current weights on the first `problems` distinct test problems.
+    pub(crate) fn test(&self, problems: usize, samples: usize) -> Result<EvalResult, TrainError> {
+        let e = &self.recipe.evaluation;
+        let problems = self.test_problems(problems)?;
+        let seed = Stream::Test.seed(self.recipe.seed);
+        let answered = self.respond(&problems, samples, [seed, 0], Sampling::default())?;
+        let groups = problems
+            .iter()
+            .zip(answered)
+            .map(|(p, (_, group))| group.iter().map(|l| SampleRow::new(p, l, None)).collect())
+            .collect();
+        let options = EvalOptions {
+            ks: e.ks.iter().copied().filter(|k| *k <= samples).collect(),
+            bootstrap: e.bootstrap,
+            ..EvalOptions::default()
+        };
+        Ok(evaluate(groups, &options))
+    }
+
+    /// The first `count` distinct problems of the test stream, which is the same for all seeds.
+    fn test_problems(&self, count: usize) -> Result<Vec<Problem>, TrainError> {
+        let stream = Stream::Test.seed(0);
+        let mut seen = std::collections::HashSet::new();
+        let mut problems = Vec::with_capacity(count);
+        // An easy mixture may have fewer distinct problems than asked for.
+        for index in 0..count as u64 * 20 {
+            let problem = self.mixture.problem(Split::Test, stream, index)?;
+            if seen.insert(problem.prompt.clone()) {
+                problems.push(problem);
+            }
+            if problems.len() == count {
+                return Ok(problems);
+            }
+        }
+        Err(TrainError::Value {
+            place: format!("recipe {}", self.recipe.name),
+            key: "evaluation.problems".into(),
+            value: count.to_string(),
+            problem: format!("these tasks have only about {} distinct test problems", problems.len()),
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! AdamW over all tensors of a model.
+
+use laser_kernels::{AdamW, Backend};
+use laser_model::{Decoder, Gradients};
+
+use crate::recipe::Optimizer;
+
+/// Moments of every tensor.
+pub(crate) struct Moments<B: Backend> {
+    pub first: Vec<B::Buffer>,
+    pub second: Vec<B::Buffer>,
+    /// Updates made.
+    pub updates: u64,
+}
+
+impl<B: Backend> Moments<B> {
+    pub(crate) fn new(backend: &B, decoder: &Decoder<B>) -> Self {
+        let zeros = || decoder.layout.tensors.iter().map(|t| backend.zeros(t.rows * t.cols)).collect();
+        Moments { first: zeros(), second: zeros(), updates: 0 }
+    }
+
+    /// One update with clipped gradients; the weights are laid out anew. Returns the norm before
+    /// clipping, or the norm as an error, nothing changed, when it is not finite.
+    pub(crate) fn update(
+        &mut self,
+        backend: &B,
+        decoder: &mut Decoder<B>,
+        gradients: &Gradients<B>,
+        o: &Optimizer,
+        lr: f32,
+    ) -> Result<f64, f64> {
+        let norm = gradients.norm(backend);
+        if !norm.is_finite() {
+            return Err(norm);
+        }
+        let clip = if o.grad_clip > 0.0 && norm > o.grad_clip { o.grad_clip / norm } else { 1.0 };
+        self.updates += 1;
+        for (i, spec) in decoder.layout.tensors.iter().enumerate() {
+            let config = AdamW {
+                lr,
+                beta1: o.beta1,
+                beta2: o.beta2,
+                eps: o.eps,
+                weight_decay: if spec.is_matrix() { o.weight_decay } else { 0.0 },
+                grad_scale: clip as f32,
+            };
+            backend.adamw(
+                &config, self.updates, &mut decoder.weights[i], &gradients.tensors[i], &mut self.first[i],
+                &mut self.second[i],
+            );
+        }
+        decoder.refresh(backend);
+        Ok(norm)
+    }
+}

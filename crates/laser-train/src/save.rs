@@ -1,0 +1,198 @@
+//! Checkpoints: the Hugging Face layout, plus what continuing needs.
+
+use std::path::{Path, PathBuf};
+
+use laser_kernels::Cpu;
+use laser_model::{ModelConfig, Text, checkpoint};
+use laser_rl::SelfReward;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::TrainError;
+use crate::files::{folder_atomically, read, write_atomically};
+use crate::recipe::Model;
+use crate::trainer::Trainer;
+
+/// Files of a model folder other than weights that are carried along unchanged.
+const CARRIED: [&str; 7] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+];
+const WEIGHTS: &str = "model.safetensors";
+const MOMENTS: [&str; 2] = ["optimizer-first.safetensors", "optimizer-second.safetensors"];
+const STATE: &str = "trainer.json";
+
+/// The files that describe a model, without its weights.
+#[derive(Clone, Debug)]
+pub struct ModelFiles(Vec<(String, Vec<u8>)>);
+
+impl ModelFiles {
+    /// Those of a fresh model with the character vocabulary.
+    pub(crate) fn fresh(model: &Model) -> Self {
+        let config = crate::demo::model_config(model);
+        let eos = config["eos_token_id"].clone();
+        let text = |v: serde_json::Value| format!("{v:#}\n").into_bytes();
+        ModelFiles(vec![
+            ("config.json".into(), text(config.into())),
+            ("generation_config.json".into(), text(json!({"do_sample": true, "temperature": 1.0, "eos_token_id": eos}))),
+            ("tokenizer.json".into(), crate::demo::tokenizer_json().into_bytes()),
+            ("tokenizer_config.json".into(), text(crate::demo::tokenizer_config())),
+        ])
+    }
+
+    /// Those of a folder.
+    pub(crate) fn load(dir: &Path) -> Result<Self, TrainError> {
+        let mut files = Vec::new();
+        for name in CARRIED {
+            let path = dir.join(name);
+            if path.exists() || name == "config.json" || name == "tokenizer.json" {
+                files.push((name.to_owned(), std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?));
+            }
+        }
+        Ok(ModelFiles(files))
+    }
+
+    fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|f| f.0 == name).map(|f| f.1.as_slice())
+    }
+
+    pub(crate) fn config(&self) -> Result<ModelConfig, TrainError> {
+        let bytes = self.get("config.json").unwrap_or_default();
+        let raw = serde_json::from_slice(bytes)
+            .map_err(|e| TrainError::file(Path::new("config.json"), format!("not a JSON object: {e}")))?;
+        Ok(ModelConfig::from_json(&raw)?)
+    }
+
+    pub(crate) fn text(&self) -> Result<Text, TrainError> {
+        let tokenizer = self.get("tokenizer.json").unwrap_or_default();
+        Ok(Text::from_parts(tokenizer, self.get("tokenizer_config.json"), self.get("chat_template.jinja"))?)
+    }
+
+    pub(crate) fn eos(&self, config: &ModelConfig) -> Result<Vec<u32>, TrainError> {
+        Ok(checkpoint::eos_ids(self.get("generation_config.json"), config)?)
+    }
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// `warm_start` or `train`.
+    pub phase: String,
+    /// Steps of that phase that are done.
+    pub step: u64,
+    /// Optimizer updates behind the moments.
+    pub updates: u64,
+    /// Identifies what the run computes; a checkpoint of another recipe is refused.
+    pub fingerprint: String,
+}
+
+/// A checkpoint folder.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The folder.
+    pub dir: PathBuf,
+}
+
+impl Checkpoint {
+    /// Writes the model alone into a folder: what other programs load.
+    pub(crate) fn write_model(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
+        write_model_files(dir, t)
+    }
+
+    /// Writes model, optimizer and state.
+    pub(crate) fn write(dir: &Path, t: &Trainer, state: &State) -> Result<(), TrainError> {
+        folder_atomically(dir, |dir| {
+            write_model_files(dir, t)?;
+            for (name, moments) in MOMENTS.iter().zip([&t.moments.first, &t.moments.second]) {
+                let host = t.decoder.download_like(&t.cpu, moments);
+                write_atomically(&dir.join(name), &checkpoint::weights_to_bytes(&t.decoder.config, &host)?)?;
+            }
+            write_atomically(&dir.join(STATE), format!("{:#}\n", json!(state)).as_bytes())
+        })
+    }
+
+    /// The state of a checkpoint.
+    pub fn state(&self) -> Result<State, TrainError> {
+        let path = self.dir.join(STATE);
+        serde_json::from_str(&read(&path)?).map_err(|e| TrainError::file(&path, e))
+    }
+
+    /// Host weights in the layout's order.
+    pub(crate) fn weights(&self, config: &ModelConfig) -> Result<Vec<Vec<f32>>, TrainError> {
+        Ok(checkpoint::load_weights(&self.dir, config)?)
+    }
+
+    /// Puts the optimizer's moments back.
+    pub(crate) fn load_moments(&self, t: &mut Trainer, updates: u64) -> Result<(), TrainError> {
+        let host = MOMENTS.map(|name| checkpoint::load_tensors(&[self.dir.join(name)], &t.decoder.config));
+        let [first, second] = host;
+        upload(&t.cpu, &first?, &mut t.moments.first);
+        upload(&t.cpu, &second?, &mut t.moments.second);
+        t.moments.updates = updates;
+        Ok(())
+    }
+
+    /// The self-reward constants that were saved with the model.
+    pub fn self_reward(&self) -> Result<Option<SelfReward>, TrainError> {
+        let path = self.dir.join("laser.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        serde_json::from_str(&read(&path)?).map(Some).map_err(|e| TrainError::file(&path, e))
+    }
+}
+
+fn upload(cpu: &Cpu, host: &[Vec<f32>], device: &mut [laser_kernels::Buffer]) {
+    use laser_kernels::Backend;
+    for (h, d) in host.iter().zip(device) {
+        cpu.upload(h, d);
+    }
+}
+
+fn write_model_files(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
+    for (name, bytes) in &t.files.0 {
+        write_atomically(&dir.join(name), bytes)?;
+    }
+    let weights = checkpoint::weights_to_bytes(&t.decoder.config, &t.decoder.download(&t.cpu))?;
+    write_atomically(&dir.join(WEIGHTS), &weights)?;
+    if let (Some(rule), Some(zc)) = (&t.self_reward, t.zc) {
+        let laser = json!({
+            "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": rule.beta_v, "c_ref": rule.c_ref
+        });
+        write_atomically(&dir.join("laser.json"), format!("{laser:#}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The newest complete checkpoint among `dir/step-N`.
+pub(crate) fn newest(dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
+    Ok(all(dir)?.into_iter().next_back().map(|(_, dir)| Checkpoint { dir }))
+}
+
+/// Removes all but the `keep` newest checkpoints.
+pub(crate) fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
+    let checkpoints = all(dir)?;
+    let old = checkpoints.len().saturating_sub(keep);
+    checkpoints.iter().take(old).try_for_each(|(_, dir)| crate::files::remove_folder(dir))
+}
+
+fn all(dir: &Path) -> Result<Vec<(u64, PathBuf)>, TrainError> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| TrainError::io(dir, e))? {
+        let path = entry.map_err(|e| TrainError::io(dir, e))?.path();
+        let step = path.file_name().and_then(|n| n.to_str()?.strip_prefix("step-")?.parse().ok());
+        if let Some(step) = step.filter(|_| path.join(STATE).exists()) {
+            found.push((step, path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
