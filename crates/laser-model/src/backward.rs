@@ -29,12 +29,26 @@ impl<B: Backend> Decoder<B> {
             backend.resize(buffer, rows * hidden);
         }
         backend.head_gather_backward(
-            &ws.head_hidden, &self.packed[self.layout.head], &gathered.ids, &gathered.lse,
-            &gathered.entropy, dlogp, dentropy, &mut ws.dhead_hidden, &mut g[self.layout.head],
+            &ws.head_hidden,
+            &self.packed[self.layout.head],
+            &gathered.ids,
+            &gathered.lse,
+            &gathered.entropy,
+            dlogp,
+            dentropy,
+            &mut ws.dhead_hidden,
+            &mut g[self.layout.head],
         );
         backend.rms_norm_backward(
-            self.hidden_norm(), n, &ws.head_x, &self.weights[self.layout.norm], &ws.head_inv,
-            &ws.dhead_hidden, &mut ws.dhead_x, false, &mut g[self.layout.norm],
+            self.hidden_norm(),
+            n,
+            &ws.head_x,
+            &self.weights[self.layout.norm],
+            &ws.head_inv,
+            &ws.dhead_hidden,
+            &mut ws.dhead_x,
+            false,
+            &mut g[self.layout.norm],
         );
         backend.fill_zero(&mut ws.dx);
         backend.scatter_add_rows(hidden, &ws.dhead_x, &gathered.rows, &mut ws.dx);
@@ -59,11 +73,33 @@ impl<B: Backend> Decoder<B> {
     }
 
     /// `ws.dx`: gradient of the block's output in, of its input out.
-    fn block_backward(&self, backend: &B, ws: &mut Workspace<B>, l: usize, rows: usize, g: &mut [B::Buffer]) {
+    fn block_backward(
+        &self,
+        backend: &B,
+        ws: &mut Workspace<B>,
+        l: usize,
+        rows: usize,
+        g: &mut [B::Buffer],
+    ) {
         let c = &self.config;
-        let (a, t, hidden, ffn) = (c.attention, self.layout.layers[l], c.hidden_size, c.intermediate_size);
+        let (a, t, hidden, ffn) = (
+            c.attention,
+            self.layout.layers[l],
+            c.hidden_size,
+            c.intermediate_size,
+        );
         let norm = self.hidden_norm();
-        let Workspace { layers, normed, ffn: act, dgate_up, dqkv, dqkv_raw, dhidden, dx, .. } = ws;
+        let Workspace {
+            layers,
+            normed,
+            ffn: act,
+            dgate_up,
+            dqkv,
+            dqkv_raw,
+            dhidden,
+            dx,
+            ..
+        } = ws;
         let s = &mut layers[l];
         backend.resize(act, rows * ffn);
         backend.resize(dgate_up, rows * 2 * ffn);
@@ -75,20 +111,60 @@ impl<B: Backend> Decoder<B> {
         backend.linear_backward_input(rows, dx, &self.packed[t.down], act, false);
         backend.swiglu_backward(rows, ffn, &s.gate_up, act, dgate_up);
         let w = &self.weights[t.mlp_norm];
-        backend.rms_norm(norm, rows, &s.x_mid, w, c.rms_norm_eps, normed, &mut s.mlp_inv);
-        backend.linear_backward_weight(rows, dgate_up, normed, 2 * ffn, hidden, &mut g[t.gate_up], None);
+        backend.rms_norm(
+            norm,
+            rows,
+            &s.x_mid,
+            w,
+            c.rms_norm_eps,
+            normed,
+            &mut s.mlp_inv,
+        );
+        backend.linear_backward_weight(
+            rows,
+            dgate_up,
+            normed,
+            2 * ffn,
+            hidden,
+            &mut g[t.gate_up],
+            None,
+        );
         backend.linear_backward_input(rows, dgate_up, &self.packed[t.gate_up], dhidden, false);
         backend.rms_norm_backward(
-            norm, rows, &s.x_mid, w, &s.mlp_inv, dhidden, dx, true, &mut g[t.mlp_norm],
+            norm,
+            rows,
+            &s.x_mid,
+            w,
+            &s.mlp_inv,
+            dhidden,
+            dx,
+            true,
+            &mut g[t.mlp_norm],
         );
 
         // Attention: x_mid = x + output(attention(rope(qk_norm(qkv(norm(x)))))).
         let (q_width, qkv_width) = (a.q_width(), a.qkv_width());
-        backend.linear_backward_weight(rows, dx, &s.attention, hidden, q_width, &mut g[t.output], None);
+        backend.linear_backward_weight(
+            rows,
+            dx,
+            &s.attention,
+            hidden,
+            q_width,
+            &mut g[t.output],
+            None,
+        );
         let dattention = act;
         backend.resize(dattention, rows * q_width);
         backend.linear_backward_input(rows, dx, &self.packed[t.output], dattention, false);
-        backend.attention_backward(a, &s.qkv, &s.attention, &s.lse, &ws.segments, dattention, dqkv);
+        backend.attention_backward(
+            a,
+            &s.qkv,
+            &s.attention,
+            &s.lse,
+            &ws.segments,
+            dattention,
+            dqkv,
+        );
         backend.rope(a, dqkv, &ws.positions, &self.rope, true);
         let dqkv = match t.qk_norm {
             None => dqkv,
@@ -97,17 +173,41 @@ impl<B: Backend> Decoder<B> {
                 backend.copy(dqkv, dqkv_raw);
                 for ((layout, w), inv) in self.qk_norms().into_iter().zip(weights).zip(&s.qk_inv) {
                     backend.rms_norm_backward(
-                        layout, rows, &s.qkv_raw, &self.weights[w], inv, dqkv, dqkv_raw, false, &mut g[w],
+                        layout,
+                        rows,
+                        &s.qkv_raw,
+                        &self.weights[w],
+                        inv,
+                        dqkv,
+                        dqkv_raw,
+                        false,
+                        &mut g[w],
                     );
                 }
                 dqkv_raw
             }
         };
         let w = &self.weights[t.attention_norm];
-        backend.rms_norm(norm, rows, &s.x, w, c.rms_norm_eps, normed, &mut s.attention_inv);
+        backend.rms_norm(
+            norm,
+            rows,
+            &s.x,
+            w,
+            c.rms_norm_eps,
+            normed,
+            &mut s.attention_inv,
+        );
         match t.qkv_bias {
             None => {
-                backend.linear_backward_weight(rows, dqkv, normed, qkv_width, hidden, &mut g[t.qkv], None);
+                backend.linear_backward_weight(
+                    rows,
+                    dqkv,
+                    normed,
+                    qkv_width,
+                    hidden,
+                    &mut g[t.qkv],
+                    None,
+                );
             }
             Some(b) => {
                 // The bias follows its matrix in the layout.
@@ -118,7 +218,15 @@ impl<B: Backend> Decoder<B> {
         }
         backend.linear_backward_input(rows, dqkv, &self.packed[t.qkv], dhidden, false);
         backend.rms_norm_backward(
-            norm, rows, &s.x, w, &s.attention_inv, dhidden, dx, true, &mut g[t.attention_norm],
+            norm,
+            rows,
+            &s.x,
+            w,
+            &s.attention_inv,
+            dhidden,
+            dx,
+            true,
+            &mut g[t.attention_norm],
         );
     }
 }

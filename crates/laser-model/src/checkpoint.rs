@@ -19,7 +19,10 @@ pub fn load_config(dir: &Path) -> Result<ModelConfig, ModelError> {
 
 /// Ids that end a response: those of `generation_config.json` if it is given and names any, else
 /// those of `config.json`.
-pub fn eos_ids(generation_config: Option<&[u8]>, config: &ModelConfig) -> Result<Vec<u32>, ModelError> {
+pub fn eos_ids(
+    generation_config: Option<&[u8]>,
+    config: &ModelConfig,
+) -> Result<Vec<u32>, ModelError> {
     if let Some(json) = generation_config {
         let json: Map<String, Value> = serde_json::from_slice(json)
             .map_err(|e| ModelError::Text(format!("generation_config.json: {e}")))?;
@@ -34,7 +37,8 @@ pub fn eos_ids(generation_config: Option<&[u8]>, config: &ModelConfig) -> Result
 /// Reads a JSON object.
 fn read_json(path: &Path) -> Result<Map<String, Value>, ModelError> {
     let text = std::fs::read_to_string(path).map_err(|e| ModelError::io(path, e))?;
-    serde_json::from_str(&text).map_err(|e| ModelError::invalid(path, format!("not a JSON object: {e}")))
+    serde_json::from_str(&text)
+        .map_err(|e| ModelError::invalid(path, format!("not a JSON object: {e}")))
 }
 
 /// Reads the weights of a folder, `model.safetensors` or the shards that
@@ -73,7 +77,9 @@ pub fn load_tensors(files: &[PathBuf], config: &ModelConfig) -> Result<Vec<Vec<f
     for (path, map) in files.iter().zip(&maps) {
         let shard = SafeTensors::deserialize(map).map_err(|e| ModelError::invalid(path, e))?;
         for name in shard.names() {
-            let view = shard.tensor(name).map_err(|e| ModelError::invalid(path, e))?;
+            let view = shard
+                .tensor(name)
+                .map_err(|e| ModelError::invalid(path, e))?;
             tensors.insert(name.to_string(), (path, view));
         }
     }
@@ -84,23 +90,31 @@ pub fn load_tensors(files: &[PathBuf], config: &ModelConfig) -> Result<Vec<Vec<f
         .map(|spec| {
             let mut data = Vec::with_capacity(spec.rows * spec.cols);
             for part in &spec.parts {
-                let (path, view) = tensors
-                    .get(&part.name)
-                    .ok_or_else(|| {
-                        let dir = files.first().and_then(|f| f.parent()).unwrap_or(Path::new("."));
-                        ModelError::invalid(dir, format!("tensor '{}' is missing", part.name))
-                    })?;
+                let (path, view) = tensors.get(&part.name).ok_or_else(|| {
+                    let dir = files
+                        .first()
+                        .and_then(|f| f.parent())
+                        .unwrap_or(Path::new("."));
+                    ModelError::invalid(dir, format!("tensor '{}' is missing", part.name))
+                })?;
                 let expected = spec.part_shape(part);
                 if view.shape() != expected {
                     return Err(ModelError::invalid(
                         path,
-                        format!("tensor '{}' has shape {:?}, expected {expected:?}", part.name, view.shape()),
+                        format!(
+                            "tensor '{}' has shape {:?}, expected {expected:?}",
+                            part.name,
+                            view.shape()
+                        ),
                     ));
                 }
                 append_f32(view, &mut data).map_err(|dtype| {
                     ModelError::invalid(
                         path,
-                        format!("tensor '{}' has dtype {dtype:?}; F32, F16 and BF16 are supported", part.name),
+                        format!(
+                            "tensor '{}' has dtype {dtype:?}; F32, F16 and BF16 are supported",
+                            part.name
+                        ),
                     )
                 })?;
             }
@@ -112,9 +126,21 @@ pub fn load_tensors(files: &[PathBuf], config: &ModelConfig) -> Result<Vec<Vec<f
 fn append_f32(view: &TensorView, out: &mut Vec<f32>) -> Result<(), Dtype> {
     let bytes = view.data();
     match view.dtype() {
-        Dtype::F32 => out.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-        Dtype::F16 => out.extend(bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())),
-        Dtype::BF16 => out.extend(bytes.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())),
+        Dtype::F32 => out.extend(
+            bytes
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        ),
+        Dtype::F16 => out.extend(
+            bytes
+                .chunks_exact(2)
+                .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()),
+        ),
+        Dtype::BF16 => out.extend(
+            bytes
+                .chunks_exact(2)
+                .map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()),
+        ),
         other => return Err(other),
     }
     Ok(())
@@ -131,8 +157,12 @@ pub fn weights_to_bytes(config: &ModelConfig, tensors: &[Vec<f32>]) -> Result<Ve
     for (spec, data) in layout.tensors.iter().zip(&bytes) {
         for part in &spec.parts {
             let range = spec.part_range(part);
-            let view = TensorView::new(Dtype::F32, spec.part_shape(part), &data[range.start * 4..range.end * 4])
-                .map_err(|e| ModelError::Text(format!("tensor '{}': {e}", part.name)))?;
+            let view = TensorView::new(
+                Dtype::F32,
+                spec.part_shape(part),
+                &data[range.start * 4..range.end * 4],
+            )
+            .map_err(|e| ModelError::Text(format!("tensor '{}': {e}", part.name)))?;
             named.push((part.name.clone(), view));
         }
     }

@@ -109,7 +109,11 @@ impl ModelConfig {
         };
         reader.must_be("hidden_act", |v| v == "silu", "only 'silu' is supported")?;
         for key in ["attention_bias", "mlp_bias", "use_sliding_window"] {
-            reader.must_be(key, |v| v == false || v.is_null(), "only false is supported")?;
+            reader.must_be(
+                key,
+                |v| v == false || v.is_null(),
+                "only false is supported",
+            )?;
         }
         if architecture != Architecture::Qwen2 {
             // Qwen2 writes a window that `use_sliding_window` switches off; others mean it.
@@ -118,7 +122,11 @@ impl ModelConfig {
         for key in ["attention_dropout", "hidden_dropout"] {
             reader.must_be(key, |v| v.as_f64() == Some(0.0), "only 0 is supported")?;
         }
-        reader.must_be("quantization_config", Value::is_null, "quantised weights are not supported")?;
+        reader.must_be(
+            "quantization_config",
+            Value::is_null,
+            "quantised weights are not supported",
+        )?;
         if let Some(layers) = raw.get("layer_types").and_then(Value::as_array)
             && let Some(other) = layers.iter().find(|l| *l != "full_attention")
         {
@@ -129,7 +137,9 @@ impl ModelConfig {
         }
         let hidden_size = reader.size("hidden_size")?;
         let heads = reader.size("num_attention_heads")?;
-        let kv_heads = reader.optional_size("num_key_value_heads")?.unwrap_or(heads);
+        let kv_heads = reader
+            .optional_size("num_key_value_heads")?
+            .unwrap_or(heads);
         if heads % kv_heads != 0 {
             return Err(ModelError::unsupported(
                 "num_key_value_heads",
@@ -142,12 +152,17 @@ impl ModelConfig {
             None => {
                 return Err(ModelError::unsupported(
                     "num_attention_heads",
-                    format!("{heads} does not divide hidden_size = {hidden_size} and head_dim is not given"),
+                    format!(
+                        "{heads} does not divide hidden_size = {hidden_size} and head_dim is not given"
+                    ),
                 ));
             }
         };
         if head_dim % 2 != 0 {
-            return Err(ModelError::unsupported("head_dim", format!("{head_dim} is odd")));
+            return Err(ModelError::unsupported(
+                "head_dim",
+                format!("{head_dim} is odd"),
+            ));
         }
         Ok(ModelConfig {
             architecture,
@@ -155,11 +170,18 @@ impl ModelConfig {
             hidden_size,
             intermediate_size: reader.size("intermediate_size")?,
             layers: reader.size("num_hidden_layers")?,
-            attention: AttentionShape { heads, kv_heads, head_dim },
+            attention: AttentionShape {
+                heads,
+                kv_heads,
+                head_dim,
+            },
             rms_norm_eps: reader.number("rms_norm_eps")?.unwrap_or(1e-6) as f32,
             rope: rope(raw)?,
             max_positions: reader.size("max_position_embeddings")?,
-            tied: raw.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(false),
+            tied: raw
+                .get("tie_word_embeddings")
+                .and_then(Value::as_bool)
+                .unwrap_or(false),
             initializer_range: reader.number("initializer_range")?.unwrap_or(0.02) as f32,
             eos: token_ids(raw.get("eos_token_id"))?,
             bos: token_ids(raw.get("bos_token_id"))?.first().copied(),
@@ -169,7 +191,11 @@ impl ModelConfig {
 
     /// Parameters, the tied head counted once.
     pub fn parameters(&self) -> usize {
-        crate::Layout::new(self).tensors.iter().map(|t| t.rows * t.cols).sum()
+        crate::Layout::new(self)
+            .tensors
+            .iter()
+            .map(|t| t.rows * t.cols)
+            .sum()
     }
 }
 
@@ -178,7 +204,12 @@ pub(crate) fn token_ids(value: Option<&Value>) -> Result<Vec<u32>, ModelError> {
     let one = |v: &Value| {
         v.as_u64()
             .and_then(|id| u32::try_from(id).ok())
-            .ok_or_else(|| ModelError::unsupported("eos_token_id / bos_token_id", format!("{v} is not a token id")))
+            .ok_or_else(|| {
+                ModelError::unsupported(
+                    "eos_token_id / bos_token_id",
+                    format!("{v} is not a token id"),
+                )
+            })
     };
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
@@ -191,7 +222,10 @@ fn rope(raw: &Map<String, Value>) -> Result<Rope, ModelError> {
     // New spelling: everything in `rope_parameters`. Old: `rope_theta` beside `rope_scaling`.
     let (parameters, key) = match raw.get("rope_parameters") {
         Some(Value::Object(p)) => (Some(p), "rope_parameters"),
-        _ => (raw.get("rope_scaling").and_then(Value::as_object), "rope_scaling"),
+        _ => (
+            raw.get("rope_scaling").and_then(Value::as_object),
+            "rope_scaling",
+        ),
     };
     let theta = parameters
         .and_then(|p| p.get("rope_theta"))
@@ -199,7 +233,10 @@ fn rope(raw: &Map<String, Value>) -> Result<Rope, ModelError> {
         .and_then(Value::as_f64)
         .unwrap_or(10_000.0);
     let Some(parameters) = parameters else {
-        return Ok(Rope { theta, scaling: RopeScaling::Default });
+        return Ok(Rope {
+            theta,
+            scaling: RopeScaling::Default,
+        });
     };
     let kind = parameters
         .get("rope_type")
@@ -235,8 +272,12 @@ impl Rope {
         (0..head_dim / 2)
             .map(|i| {
                 let f = 1.0 / self.theta.powf(2.0 * i as f64 / head_dim as f64);
-                let RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_max_positions } =
-                    self.scaling
+                let RopeScaling::Llama3 {
+                    factor,
+                    low_freq_factor,
+                    high_freq_factor,
+                    original_max_positions,
+                } = self.scaling
                 else {
                     return f as f32;
                 };
@@ -284,7 +325,10 @@ impl<'a> Reader<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(v) => match v.as_u64() {
                 Some(n) if n > 0 => Ok(Some(n as usize)),
-                _ => Err(ModelError::unsupported(key, format!("{v} is not a positive integer"))),
+                _ => Err(ModelError::unsupported(
+                    key,
+                    format!("{v} is not a positive integer"),
+                )),
             },
         }
     }
@@ -304,7 +348,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn must_be(&self, key: &str, ok: impl Fn(&Value) -> bool, rule: &str) -> Result<(), ModelError> {
+    fn must_be(
+        &self,
+        key: &str,
+        ok: impl Fn(&Value) -> bool,
+        rule: &str,
+    ) -> Result<(), ModelError> {
         match self.0.get(key) {
             Some(v) if !ok(v) => Err(ModelError::unsupported(key, format!("{v}: {rule}"))),
             _ => Ok(()),

@@ -85,8 +85,15 @@ pub struct Gathered {
 impl<B: Backend> Gradients<B> {
     /// Zeros for every tensor.
     pub fn zeros(backend: &B, layout: &Layout) -> Self {
-        let tensors = layout.tensors.iter().map(|t| backend.zeros(t.rows * t.cols)).collect();
-        Gradients { tensors, lookups: Vec::new() }
+        let tensors = layout
+            .tensors
+            .iter()
+            .map(|t| backend.zeros(t.rows * t.cols))
+            .collect();
+        Gradients {
+            tensors,
+            lookups: Vec::new(),
+        }
     }
 
     /// Sets all to zero.
@@ -97,7 +104,11 @@ impl<B: Backend> Gradients<B> {
 
     /// Euclidean norm of all gradients together.
     pub fn norm(&self, backend: &B) -> f64 {
-        self.tensors.iter().map(|g| backend.sum_of_squares(g)).sum::<f64>().sqrt()
+        self.tensors
+            .iter()
+            .map(|g| backend.sum_of_squares(g))
+            .sum::<f64>()
+            .sqrt()
     }
 }
 
@@ -146,9 +157,19 @@ impl<B: Backend> Decoder<B> {
     ///
     /// `context` is the longest sequence it will see, in tokens; `trainable` also lays the
     /// weights out for the backward pass.
-    pub fn new(backend: &B, config: ModelConfig, tensors: &[Vec<f32>], context: usize, trainable: bool) -> Self {
+    pub fn new(
+        backend: &B,
+        config: ModelConfig,
+        tensors: &[Vec<f32>],
+        context: usize,
+        trainable: bool,
+    ) -> Self {
         let layout = Layout::new(&config);
-        assert_eq!(tensors.len(), layout.tensors.len(), "one host tensor per tensor of the layout");
+        assert_eq!(
+            tensors.len(),
+            layout.tensors.len(),
+            "one host tensor per tensor of the layout"
+        );
         let weights = tensors
             .iter()
             .map(|t| {
@@ -158,9 +179,20 @@ impl<B: Backend> Decoder<B> {
             })
             .collect::<Vec<_>>();
         let mut rope = backend.zeros(0);
-        backend.upload(&config.rope.table(config.attention.head_dim, context), &mut rope);
+        backend.upload(
+            &config.rope.table(config.attention.head_dim, context),
+            &mut rope,
+        );
         let packed = (0..weights.len()).map(|_| B::Packed::default()).collect();
-        let mut decoder = Decoder { config, layout, weights, packed, rope, context, trainable };
+        let mut decoder = Decoder {
+            config,
+            layout,
+            weights,
+            packed,
+            rope,
+            context,
+            trainable,
+        };
         decoder.refresh(backend);
         decoder
     }
@@ -175,7 +207,13 @@ impl<B: Backend> Decoder<B> {
         for (i, spec) in self.layout.tensors.iter().enumerate() {
             // The embedding is a product's weight only when it is also the head.
             if spec.is_matrix() && (i != self.layout.embed || self.layout.head == i) {
-                backend.pack(&self.weights[i], spec.rows, spec.cols, self.trainable, &mut self.packed[i]);
+                backend.pack(
+                    &self.weights[i],
+                    spec.rows,
+                    spec.cols,
+                    self.trainable,
+                    &mut self.packed[i],
+                );
             }
         }
     }
@@ -202,7 +240,12 @@ impl<B: Backend> Decoder<B> {
     /// Layouts of the query heads' and the key heads' norms inside a qkv row.
     pub(crate) fn qk_norms(&self) -> [NormLayout; 2] {
         let a = self.config.attention;
-        let heads = |heads, offset| NormLayout { width: a.head_dim, heads, stride: a.qkv_width(), offset };
+        let heads = |heads, offset| NormLayout {
+            width: a.head_dim,
+            heads,
+            stride: a.qkv_width(),
+            offset,
+        };
         [heads(a.heads, 0), heads(a.kv_heads, a.q_width())]
     }
 
@@ -225,7 +268,12 @@ impl<B: Backend> Decoder<B> {
         ws.positions = segments.positions();
         ws.segments = segments.clone();
         backend.resize(&mut ws.x, rows * c.hidden_size);
-        backend.embed(&self.weights[self.layout.embed], c.hidden_size, ids, &mut ws.x);
+        backend.embed(
+            &self.weights[self.layout.embed],
+            c.hidden_size,
+            ids,
+            &mut ws.x,
+        );
         for l in 0..c.layers {
             self.block(backend, ws, l, rows);
         }
@@ -234,7 +282,15 @@ impl<B: Backend> Decoder<B> {
     fn block(&self, backend: &B, ws: &mut Workspace<B>, l: usize, rows: usize) {
         let c = &self.config;
         let (a, t) = (c.attention, self.layout.layers[l]);
-        let Workspace { layers, x, normed, ffn, positions, segments, .. } = ws;
+        let Workspace {
+            layers,
+            x,
+            normed,
+            ffn,
+            positions,
+            segments,
+            ..
+        } = ws;
         let s = &mut layers[l];
         backend.resize(&mut s.attention_inv, rows);
         backend.resize(&mut s.mlp_inv, rows);
@@ -247,7 +303,12 @@ impl<B: Backend> Decoder<B> {
 
         backend.copy(x, &mut s.x);
         backend.rms_norm(
-            self.hidden_norm(), rows, &s.x, &self.weights[t.attention_norm], c.rms_norm_eps, normed,
+            self.hidden_norm(),
+            rows,
+            &s.x,
+            &self.weights[t.attention_norm],
+            c.rms_norm_eps,
+            normed,
             &mut s.attention_inv,
         );
         let bias = t.qkv_bias.map(|b| &self.weights[b]);
@@ -257,7 +318,13 @@ impl<B: Backend> Decoder<B> {
             for ((layout, w), inv) in self.qk_norms().into_iter().zip(weights).zip(&mut s.qk_inv) {
                 backend.resize(inv, rows * layout.heads);
                 backend.rms_norm(
-                    layout, rows, &s.qkv_raw, &self.weights[w], c.rms_norm_eps, &mut s.qkv, inv,
+                    layout,
+                    rows,
+                    &s.qkv_raw,
+                    &self.weights[w],
+                    c.rms_norm_eps,
+                    &mut s.qkv,
+                    inv,
                 );
             }
         }
@@ -266,17 +333,35 @@ impl<B: Backend> Decoder<B> {
         backend.linear(rows, &s.attention, &self.packed[t.output], None, x, true);
         backend.copy(x, &mut s.x_mid);
         backend.rms_norm(
-            self.hidden_norm(), rows, &s.x_mid, &self.weights[t.mlp_norm], c.rms_norm_eps, normed,
+            self.hidden_norm(),
+            rows,
+            &s.x_mid,
+            &self.weights[t.mlp_norm],
+            c.rms_norm_eps,
+            normed,
             &mut s.mlp_inv,
         );
-        backend.linear(rows, normed, &self.packed[t.gate_up], None, &mut s.gate_up, false);
+        backend.linear(
+            rows,
+            normed,
+            &self.packed[t.gate_up],
+            None,
+            &mut s.gate_up,
+            false,
+        );
         backend.swiglu(rows, c.intermediate_size, &s.gate_up, ffn);
         backend.linear(rows, ffn, &self.packed[t.down], None, x, true);
     }
 
     /// Log-probabilities of `ids[R, K]` after the prefixes that end at `rows[R]` of the batch of
     /// the last [`Decoder::forward`].
-    pub fn gather(&self, backend: &B, ws: &mut Workspace<B>, rows: Vec<u32>, ids: Vec<u32>) -> Gathered {
+    pub fn gather(
+        &self,
+        backend: &B,
+        ws: &mut Workspace<B>,
+        rows: Vec<u32>,
+        ids: Vec<u32>,
+    ) -> Gathered {
         let c = &self.config;
         let n = rows.len();
         let mut g = Gathered {
@@ -292,11 +377,23 @@ impl<B: Backend> Decoder<B> {
         backend.resize(&mut ws.head_inv, n);
         backend.gather_rows(c.hidden_size, &ws.x, &g.rows, &mut ws.head_x);
         backend.rms_norm(
-            self.hidden_norm(), n, &ws.head_x, &self.weights[self.layout.norm], c.rms_norm_eps,
-            &mut ws.head_hidden, &mut ws.head_inv,
+            self.hidden_norm(),
+            n,
+            &ws.head_x,
+            &self.weights[self.layout.norm],
+            c.rms_norm_eps,
+            &mut ws.head_hidden,
+            &mut ws.head_inv,
         );
         let head = &self.packed[self.layout.head];
-        backend.head_gather(&ws.head_hidden, head, &g.ids, &mut g.logp, &mut g.entropy, &mut g.lse);
+        backend.head_gather(
+            &ws.head_hidden,
+            head,
+            &g.ids,
+            &mut g.logp,
+            &mut g.entropy,
+            &mut g.lse,
+        );
         g
     }
 }

@@ -36,14 +36,23 @@ pub enum ModelError {
 
 impl ModelError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        ModelError::Io { path: path.to_owned(), source }
+        ModelError::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn invalid(path: &Path, what: impl ToString) -> Self {
-        ModelError::Invalid { path: path.to_owned(), what: what.to_string() }
+        ModelError::Invalid {
+            path: path.to_owned(),
+            what: what.to_string(),
+        }
     }
 
     pub(crate) fn unsupported(key: &str, what: impl ToString) -> Self {
-        ModelError::Unsupported { key: key.to_owned(), what: what.to_string() }
+        ModelError::Unsupported {
+            key: key.to_owned(),
+            what: what.to_string(),
+        }
     }
 }

@@ -55,7 +55,11 @@ impl<B: Backend> GenerationState<B> {
 impl<B: Backend> Decoder<B> {
     /// Memory for `slots` sequences of up to `capacity` tokens.
     pub fn generation(&self, backend: &B, slots: usize, capacity: usize) -> GenerationState<B> {
-        assert!(capacity <= self.context(), "capacity {capacity} over the context of {}", self.context());
+        assert!(
+            capacity <= self.context(),
+            "capacity {capacity} over the context of {}",
+            self.context()
+        );
         let empty = || backend.zeros(0);
         GenerationState {
             cache: backend.kv_cache(self.config.attention, self.config.layers, slots, capacity),
@@ -79,7 +83,13 @@ impl<B: Backend> Decoder<B> {
 
     /// Runs a prompt into `slot`, from position 0, and leaves the logits after its last token
     /// (one row).
-    pub fn prefill(&self, backend: &B, state: &mut GenerationState<B>, slot: usize, prompt: &[u32]) {
+    pub fn prefill(
+        &self,
+        backend: &B,
+        state: &mut GenerationState<B>,
+        slot: usize,
+        prompt: &[u32],
+    ) {
         let segments = Segments::from_lengths([prompt.len()]);
         self.forward(backend, &mut state.prefill, prompt, &segments);
         state.writes.clear();
@@ -89,7 +99,12 @@ impl<B: Backend> Decoder<B> {
         }
         let hidden = self.config.hidden_size;
         backend.resize(&mut state.x, hidden);
-        backend.gather_rows(hidden, &state.prefill.x, &[prompt.len() as u32 - 1], &mut state.x);
+        backend.gather_rows(
+            hidden,
+            &state.prefill.x,
+            &[prompt.len() as u32 - 1],
+            &mut state.x,
+        );
         self.head_logits(backend, state, 1);
     }
 
@@ -120,30 +135,90 @@ impl<B: Backend> Decoder<B> {
             backend.resize(buffer, rows * width);
         }
         let norm = self.hidden_norm();
-        backend.embed(&self.weights[self.layout.embed], c.hidden_size, &state.ids, &mut state.x);
+        backend.embed(
+            &self.weights[self.layout.embed],
+            c.hidden_size,
+            &state.ids,
+            &mut state.x,
+        );
         for (l, t) in self.layout.layers.iter().enumerate() {
             let w = &self.weights[t.attention_norm];
-            backend.rms_norm(norm, rows, &state.x, w, c.rms_norm_eps, &mut state.normed, &mut state.inv);
+            backend.rms_norm(
+                norm,
+                rows,
+                &state.x,
+                w,
+                c.rms_norm_eps,
+                &mut state.normed,
+                &mut state.inv,
+            );
             let bias = t.qkv_bias.map(|b| &self.weights[b]);
-            backend.linear(rows, &state.normed, &self.packed[t.qkv], bias, &mut state.qkv, false);
+            backend.linear(
+                rows,
+                &state.normed,
+                &self.packed[t.qkv],
+                bias,
+                &mut state.qkv,
+                false,
+            );
             if let Some(weights) = t.qk_norm {
                 backend.copy(&state.qkv, &mut state.qkv_raw);
                 for (layout, w) in self.qk_norms().into_iter().zip(weights) {
                     backend.rms_norm(
-                        layout, rows, &state.qkv_raw, &self.weights[w], c.rms_norm_eps, &mut state.qkv,
+                        layout,
+                        rows,
+                        &state.qkv_raw,
+                        &self.weights[w],
+                        c.rms_norm_eps,
+                        &mut state.qkv,
                         &mut state.inv,
                     );
                 }
             }
             backend.rope(a, &mut state.qkv, &state.positions, &self.rope, false);
             backend.cache_write(&mut state.cache, l, &state.qkv, &state.writes);
-            backend.attention_cached(&state.cache, l, &state.qkv, &state.reads, &mut state.attention);
-            backend.linear(rows, &state.attention, &self.packed[t.output], None, &mut state.x, true);
+            backend.attention_cached(
+                &state.cache,
+                l,
+                &state.qkv,
+                &state.reads,
+                &mut state.attention,
+            );
+            backend.linear(
+                rows,
+                &state.attention,
+                &self.packed[t.output],
+                None,
+                &mut state.x,
+                true,
+            );
             let w = &self.weights[t.mlp_norm];
-            backend.rms_norm(norm, rows, &state.x, w, c.rms_norm_eps, &mut state.normed, &mut state.inv);
-            backend.linear(rows, &state.normed, &self.packed[t.gate_up], None, &mut state.gate_up, false);
+            backend.rms_norm(
+                norm,
+                rows,
+                &state.x,
+                w,
+                c.rms_norm_eps,
+                &mut state.normed,
+                &mut state.inv,
+            );
+            backend.linear(
+                rows,
+                &state.normed,
+                &self.packed[t.gate_up],
+                None,
+                &mut state.gate_up,
+                false,
+            );
             backend.swiglu(rows, c.intermediate_size, &state.gate_up, &mut state.ffn);
-            backend.linear(rows, &state.ffn, &self.packed[t.down], None, &mut state.x, true);
+            backend.linear(
+                rows,
+                &state.ffn,
+                &self.packed[t.down],
+                None,
+                &mut state.x,
+                true,
+            );
         }
         self.head_logits(backend, state, rows);
     }
@@ -155,8 +230,13 @@ impl<B: Backend> Decoder<B> {
         backend.resize(&mut state.inv, rows);
         backend.resize(&mut state.logits, rows * c.vocab_size);
         backend.rms_norm(
-            self.hidden_norm(), rows, &state.x, &self.weights[self.layout.norm], c.rms_norm_eps,
-            &mut state.normed, &mut state.inv,
+            self.hidden_norm(),
+            rows,
+            &state.x,
+            &self.weights[self.layout.norm],
+            c.rms_norm_eps,
+            &mut state.normed,
+            &mut state.inv,
         );
         let head = &self.packed[self.layout.head];
         backend.linear(rows, &state.normed, head, None, &mut state.logits, false);

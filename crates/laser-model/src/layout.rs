@@ -96,13 +96,25 @@ impl Layout {
                 .into_iter()
                 .map(|(name, n)| {
                     rows += n;
-                    Part { name, rows: rows - n..rows }
+                    Part {
+                        name,
+                        rows: rows - n..rows,
+                    }
                 })
                 .collect();
-            tensors.push(TensorSpec { rows, cols, parts, init });
+            tensors.push(TensorSpec {
+                rows,
+                cols,
+                parts,
+                init,
+            });
             tensors.len() - 1
         };
-        let (hidden, ffn, a) = (config.hidden_size, config.intermediate_size, config.attention);
+        let (hidden, ffn, a) = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.attention,
+        );
         let (q, kv) = (a.q_width(), a.kv_heads * a.head_dim);
         let embed = add(
             hidden,
@@ -128,22 +140,47 @@ impl Layout {
                         ["self_attn.q_norm.weight", "self_attn.k_norm.weight"]
                             .map(|s| add(1, Init::Ones, one(s, a.head_dim)))
                     }),
-                    output: add(q, Init::ResidualNormal, one("self_attn.o_proj.weight", hidden)),
-                    mlp_norm: add(1, Init::Ones, one("post_attention_layernorm.weight", hidden)),
+                    output: add(
+                        q,
+                        Init::ResidualNormal,
+                        one("self_attn.o_proj.weight", hidden),
+                    ),
+                    mlp_norm: add(
+                        1,
+                        Init::Ones,
+                        one("post_attention_layernorm.weight", hidden),
+                    ),
                     gate_up: add(
                         hidden,
                         Init::Normal,
-                        vec![(name("mlp.gate_proj.weight"), ffn), (name("mlp.up_proj.weight"), ffn)],
+                        vec![
+                            (name("mlp.gate_proj.weight"), ffn),
+                            (name("mlp.up_proj.weight"), ffn),
+                        ],
                     ),
-                    down: add(ffn, Init::ResidualNormal, one("mlp.down_proj.weight", hidden)),
+                    down: add(
+                        ffn,
+                        Init::ResidualNormal,
+                        one("mlp.down_proj.weight", hidden),
+                    ),
                 }
             })
             .collect();
         let norm = add(1, Init::Ones, vec![("model.norm.weight".into(), hidden)]);
         let head = match config.tied {
             true => embed,
-            false => add(hidden, Init::Normal, vec![("lm_head.weight".into(), config.vocab_size)]),
+            false => add(
+                hidden,
+                Init::Normal,
+                vec![("lm_head.weight".into(), config.vocab_size)],
+            ),
         };
-        Layout { tensors, embed, layers, norm, head }
+        Layout {
+            tensors,
+            embed,
+            layers,
+            norm,
+            head,
+        }
     }
 }

@@ -35,7 +35,9 @@ impl Text {
         let optional = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
             let path = dir.join(name);
             match path.exists() {
-                true => std::fs::read(&path).map(Some).map_err(|e| ModelError::io(&path, e)),
+                true => std::fs::read(&path)
+                    .map(Some)
+                    .map_err(|e| ModelError::io(&path, e)),
                 false => Ok(None),
             }
         };
@@ -53,8 +55,8 @@ impl Text {
         config: Option<&[u8]>,
         template: Option<&[u8]>,
     ) -> Result<Self, ModelError> {
-        let tokenizer =
-            Tokenizer::from_bytes(tokenizer).map_err(|e| ModelError::Text(format!("tokenizer.json: {e}")))?;
+        let tokenizer = Tokenizer::from_bytes(tokenizer)
+            .map_err(|e| ModelError::Text(format!("tokenizer.json: {e}")))?;
         let config: serde_json::Map<String, serde_json::Value> = match config {
             Some(json) => serde_json::from_slice(json)
                 .map_err(|e| ModelError::Text(format!("tokenizer_config.json: {e}")))?,
@@ -62,7 +64,10 @@ impl Text {
         };
         let source = match template {
             Some(bytes) => Some(String::from_utf8(bytes.to_vec()).map_err(text_error)?),
-            None => config.get("chat_template").and_then(|v| v.as_str()).map(str::to_owned),
+            None => config
+                .get("chat_template")
+                .and_then(|v| v.as_str())
+                .map(str::to_owned),
         };
         let special = config
             .iter()
@@ -72,7 +77,11 @@ impl Text {
                 Some((k.clone(), text.to_owned()))
             })
             .collect();
-        Ok(Text { tokenizer, template: source.map(environment).transpose()?, special })
+        Ok(Text {
+            tokenizer,
+            template: source.map(environment).transpose()?,
+            special,
+        })
     }
 
     /// Whether a chat template is there.
@@ -105,15 +114,23 @@ impl Text {
     ///
     /// # Errors
     /// When there is no template, or the template itself raises one.
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, ModelError> {
+    pub fn render(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+    ) -> Result<String, ModelError> {
         let environment = self.template.as_ref().ok_or_else(|| {
-            ModelError::Text("the checkpoint has no chat template; give plain prompts instead".into())
+            ModelError::Text(
+                "the checkpoint has no chat template; give plain prompts instead".into(),
+            )
         })?;
         let template = environment.get_template("chat").map_err(text_error)?;
         let special = Value::from_pairs(self.special.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         let messages: Value = messages
             .iter()
-            .map(|m| Value::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())]))
+            .map(|m| {
+                Value::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())])
+            })
             .collect();
         template
             .render(context! { messages, add_generation_prompt, ..special })
@@ -132,9 +149,12 @@ fn environment(source: String) -> Result<Environment<'static>, ModelError> {
         .map_err(text_error)?;
     environment.set_syntax(syntax);
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-    });
+    environment.add_function(
+        "raise_exception",
+        |message: String| -> Result<Value, minijinja::Error> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+        },
+    );
     environment
         .add_template_owned("chat", source)
         .map_err(|e| ModelError::Text(format!("chat template: {e:#}")))?;

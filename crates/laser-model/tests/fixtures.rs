@@ -68,7 +68,9 @@ struct Sample {
 }
 
 fn folder(model: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(model)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fixtures")
+        .join(model)
 }
 
 fn reference(model: &str) -> Reference {
@@ -98,11 +100,17 @@ fn score(cpu: &Cpu, decoder: &Decoder<Cpu>, sequences: &[&[u32]]) -> Vec<Vec<f32
     }
     let g = decoder.gather(cpu, &mut ws, rows, targets);
     let mut logp = g.logp.into_iter();
-    sequences.iter().map(|s| logp.by_ref().take(s.len() - 1).collect()).collect()
+    sequences
+        .iter()
+        .map(|s| logp.by_ref().take(s.len() - 1).collect())
+        .collect()
 }
 
 fn assert_close(what: &str, got: f64, expected: f64, tolerance: f64) {
-    assert!((got - expected).abs() <= tolerance, "{what}: {got}, PyTorch says {expected}");
+    assert!(
+        (got - expected).abs() <= tolerance,
+        "{what}: {got}, PyTorch says {expected}"
+    );
 }
 
 #[test]
@@ -114,17 +122,37 @@ fn log_probabilities_and_entropy_equal_those_of_pytorch() {
         for (i, (got, s)) in score(&cpu, &d, &ids).iter().zip(&r.sequences).enumerate() {
             assert_eq!(got.len(), s.logprobs.len());
             for (t, (a, b)) in got.iter().zip(&s.logprobs).enumerate() {
-                assert_close(&format!("{model} sequence {i} token {t}"), *a as f64, *b as f64, 1e-4);
+                assert_close(
+                    &format!("{model} sequence {i} token {t}"),
+                    *a as f64,
+                    *b as f64,
+                    1e-4,
+                );
             }
         }
         let mut ws = Workspace::new(&cpu, &d.config);
         for (i, s) in r.sequences.iter().enumerate() {
-            d.forward(&cpu, &mut ws, &s.ids, &Segments::from_lengths([s.ids.len()]));
+            d.forward(
+                &cpu,
+                &mut ws,
+                &s.ids,
+                &Segments::from_lengths([s.ids.len()]),
+            );
             let last = s.ids.len() as u32 - 1;
             let g = d.gather(&cpu, &mut ws, vec![last], vec![r.self_reward_token]);
             let at = format!("{model} sequence {i}");
-            assert_close(&format!("{at} log p(z_c)"), g.logp[0] as f64, s.zc_logprob_last as f64, 1e-4);
-            assert_close(&format!("{at} entropy"), g.entropy[0] as f64, s.entropy_last as f64, 1e-4);
+            assert_close(
+                &format!("{at} log p(z_c)"),
+                g.logp[0] as f64,
+                s.zc_logprob_last as f64,
+                1e-4,
+            );
+            assert_close(
+                &format!("{at} entropy"),
+                g.entropy[0] as f64,
+                s.entropy_last as f64,
+                1e-4,
+            );
         }
     }
 }
@@ -149,8 +177,16 @@ fn a_sequence_scores_the_same_bits_alone_in_a_batch_and_token_by_token() {
         d.prefill(&cpu, &mut state, 0, &ids[1][..7]);
         state.share(&cpu, 2, 1, split);
         for t in split..s.len() - 1 {
-            let other = Step { slot: 0, position: 7 + t - split, token: ids[1][t] };
-            let this = Step { slot: 1, position: t, token: s[t] };
+            let other = Step {
+                slot: 0,
+                position: 7 + t - split,
+                token: ids[1][t],
+            };
+            let this = Step {
+                slot: 1,
+                position: t,
+                token: s[t],
+            };
             d.decode(&cpu, &mut state, &[other, this]);
             let (mut lse, mut entropy) = ([0.0; 2], [0.0; 2]);
             cpu.logits_stats(state.logits(), vocab, &mut lse, &mut entropy);
@@ -171,10 +207,20 @@ fn greedy_decoding_gives_the_ids_of_pytorch() {
         let mut output = Vec::new();
         while output.len() < r.greedy.output.len() {
             let logits = &state.logits()[..d.config.vocab_size];
-            let token = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap() as u32;
+            let token = (0..logits.len())
+                .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+                .unwrap() as u32;
             let position = prompt.len() + output.len();
             output.push(token);
-            d.decode(&cpu, &mut state, &[Step { slot: 0, position, token }]);
+            d.decode(
+                &cpu,
+                &mut state,
+                &[Step {
+                    slot: 0,
+                    position,
+                    token,
+                }],
+            );
         }
         assert_eq!(output, r.greedy.output, "{model}");
     }
@@ -210,7 +256,10 @@ fn laser_step(cpu: &Cpu, d: &Decoder<Cpu>, r: &Reference, micro: usize) -> StepR
     let (mut pg_loss, mut mse_loss) = (0.0, 0.0);
     let (mut logprobs, mut zc) = (Vec::new(), Vec::new());
     for samples in l.samples.chunks(micro) {
-        let sequences: Vec<Vec<u32>> = samples.iter().map(|s| [&s.prompt[..], &s.response].concat()).collect();
+        let sequences: Vec<Vec<u32>> = samples
+            .iter()
+            .map(|s| [&s.prompt[..], &s.response].concat())
+            .collect();
         let segments = Segments::from_lengths(sequences.iter().map(Vec::len));
         d.forward(cpu, &mut ws, &sequences.concat(), &segments);
         let (mut rows, mut ids) = (Vec::new(), Vec::new());
@@ -254,7 +303,13 @@ fn laser_step(cpu: &Cpu, d: &Decoder<Cpu>, r: &Reference, micro: usize) -> StepR
         d.backward(cpu, &mut ws, &g, &dlogp, None, &mut gradients);
     }
     d.finish(cpu, &mut gradients);
-    StepResult { pg_loss, mse_loss, gradients, logprobs, zc }
+    StepResult {
+        pg_loss,
+        mse_loss,
+        gradients,
+        logprobs,
+        zc,
+    }
 }
 
 #[test]
@@ -271,25 +326,52 @@ fn the_grpo_and_laser_step_has_the_losses_and_gradient_norms_of_pytorch() {
             assert_eq!(zc.is_some(), s.zc_logprob.is_some());
             if let (Some(a), Some(b), Some(score)) = (zc, s.zc_logprob, s.self_reward) {
                 assert_close(&format!("{model} log p(z_c)"), *a as f64, b as f64, 1e-4);
-                assert_close(&format!("{model} score"), l.beta_v * (*a as f64 - l.c_ref), score, 1e-5);
+                assert_close(
+                    &format!("{model} score"),
+                    l.beta_v * (*a as f64 - l.c_ref),
+                    score,
+                    1e-5,
+                );
             }
         }
-        assert_close(&format!("{model} policy loss"), step.pg_loss, l.pg_loss, 1e-5);
+        assert_close(
+            &format!("{model} policy loss"),
+            step.pg_loss,
+            l.pg_loss,
+            1e-5,
+        );
         assert_close(&format!("{model} MSE"), step.mse_loss, l.mse_loss, 1e-5);
         let loss = step.pg_loss + l.alpha * step.mse_loss;
         assert_close(&format!("{model} loss"), loss, l.loss, 1e-5);
         let norm = step.gradients.norm(&cpu);
-        assert_close(&format!("{model} gradient norm"), norm, l.grad_norm, 1e-3 * l.grad_norm);
+        assert_close(
+            &format!("{model} gradient norm"),
+            norm,
+            l.grad_norm,
+            1e-3 * l.grad_norm,
+        );
         let mut checked = 0;
         for (spec, g) in d.layout.tensors.iter().zip(&step.gradients.tensors) {
             for part in &spec.parts {
-                let sum: f64 = g[spec.part_range(part)].iter().map(|x| (*x as f64).powi(2)).sum();
+                let sum: f64 = g[spec.part_range(part)]
+                    .iter()
+                    .map(|x| (*x as f64).powi(2))
+                    .sum();
                 let expected = l.grad_norms[&part.name];
-                assert_close(&format!("{model} {}", part.name), sum.sqrt(), expected, 1e-3 * expected + 1e-9);
+                assert_close(
+                    &format!("{model} {}", part.name),
+                    sum.sqrt(),
+                    expected,
+                    1e-3 * expected + 1e-9,
+                );
                 checked += 1;
             }
         }
-        assert_eq!(checked, l.grad_norms.len(), "{model}: every parameter is checked");
+        assert_eq!(
+            checked,
+            l.grad_norms.len(),
+            "{model}: every parameter is checked"
+        );
     }
 }
 
@@ -299,11 +381,24 @@ fn gradients_are_the_same_bits_for_every_micro_batch_size_and_thread_count() {
         let serial = Cpu::serial();
         let (r, d) = (reference(model), decoder(model, &serial));
         let whole = laser_step(&serial, &d, &r, 8);
-        for (cpu, micro) in [(Cpu::serial(), 1), (Cpu::serial(), 3), (Cpu::new(3).unwrap(), 8), (Cpu::new(2).unwrap(), 5)] {
+        for (cpu, micro) in [
+            (Cpu::serial(), 1),
+            (Cpu::serial(), 3),
+            (Cpu::new(3).unwrap(), 8),
+            (Cpu::new(2).unwrap(), 5),
+        ] {
             let parts = laser_step(&cpu, &d, &r, micro);
-            for ((spec, a), b) in d.layout.tensors.iter().zip(&whole.gradients.tensors).zip(&parts.gradients.tensors) {
+            for ((spec, a), b) in d
+                .layout
+                .tensors
+                .iter()
+                .zip(&whole.gradients.tensors)
+                .zip(&parts.gradients.tensors)
+            {
                 assert!(
-                    a.iter().zip(b.iter()).all(|(x, y)| x.to_bits() == y.to_bits()),
+                    a.iter()
+                        .zip(b.iter())
+                        .all(|(x, y)| x.to_bits() == y.to_bits()),
                     "{model} {} differs at micro-batches of {micro} and {} threads",
                     spec.parts[0].name,
                     cpu.threads()
@@ -322,7 +417,11 @@ fn saved_weights_are_read_back_bit_for_bit() {
         let tensors = d.download(&cpu);
         let bytes = checkpoint::weights_to_bytes(&d.config, &tensors).unwrap();
         std::fs::write(dir.path().join("model.safetensors"), bytes).unwrap();
-        assert_eq!(checkpoint::load_weights(dir.path(), &d.config).unwrap(), tensors, "{model}");
+        assert_eq!(
+            checkpoint::load_weights(dir.path(), &d.config).unwrap(),
+            tensors,
+            "{model}"
+        );
     }
 }
 
@@ -332,14 +431,19 @@ fn an_unsupported_option_is_refused_by_its_key() {
         ("model_type", serde_json::json!("gpt2")),
         ("hidden_act", serde_json::json!("gelu")),
         ("use_sliding_window", serde_json::json!(true)),
-        ("rope_parameters", serde_json::json!({"rope_type": "yarn", "factor": 4.0})),
+        (
+            "rope_parameters",
+            serde_json::json!({"rope_type": "yarn", "factor": 4.0}),
+        ),
         ("num_key_value_heads", serde_json::json!(3)),
         ("hidden_size", serde_json::json!(-1)),
         ("quantization_config", serde_json::json!({"bits": 4})),
     ] {
         let mut raw = checkpoint::load_config(&folder("qwen3")).unwrap().raw;
         raw.insert(key.into(), value);
-        let message = laser_model::ModelConfig::from_json(&raw).unwrap_err().to_string();
+        let message = laser_model::ModelConfig::from_json(&raw)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(key), "{message}");
     }
 }

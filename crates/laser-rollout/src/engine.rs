@@ -106,7 +106,9 @@ pub enum RolloutError {
     #[error("generation was interrupted")]
     Cancelled,
     /// A prompt without tokens.
-    #[error("request {request}: the prompt is empty; a model needs at least one token to go on from")]
+    #[error(
+        "request {request}: the prompt is empty; a model needs at least one token to go on from"
+    )]
     EmptyPrompt {
         /// Index of the request.
         request: usize,

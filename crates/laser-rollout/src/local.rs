@@ -29,7 +29,10 @@ pub struct Memory {
 impl Memory {
     /// Room for `rows` responses in flight on each thread.
     pub fn new(rows: usize) -> Self {
-        Memory { rows: rows.max(1), states: Mutex::new(Vec::new()) }
+        Memory {
+            rows: rows.max(1),
+            states: Mutex::new(Vec::new()),
+        }
     }
 
     fn take(&self) -> Option<GenerationState<Cpu>> {
@@ -37,7 +40,10 @@ impl Memory {
     }
 
     fn give(&self, state: GenerationState<Cpu>) {
-        self.states.lock().unwrap_or_else(|e| e.into_inner()).push(state);
+        self.states
+            .lock()
+            .unwrap_or_else(|e| e.into_inner())
+            .push(state);
     }
 }
 
@@ -67,7 +73,11 @@ type Answer = (usize, usize, Response);
 impl<'a> LocalEngine<'a> {
     /// An engine on `threads` threads.
     pub fn new(decoder: &'a Decoder<Cpu>, memory: &'a Memory, threads: usize) -> Self {
-        LocalEngine { decoder, memory, threads: threads.max(1) }
+        LocalEngine {
+            decoder,
+            memory,
+            threads: threads.max(1),
+        }
     }
 
     fn check(&self, requests: &[Request], g: &Generation) -> Result<usize, RolloutError> {
@@ -87,7 +97,11 @@ impl<'a> LocalEngine<'a> {
         }
         g.sampling
             .validate()
-            .map_err(|what| RolloutError::Sampling { request: 0, position: 0, what })?;
+            .map_err(|what| RolloutError::Sampling {
+                request: 0,
+                position: 0,
+                what,
+            })?;
         let mut capacity = 1;
         for (request, r) in requests.iter().enumerate() {
             if r.prompt.is_empty() {
@@ -131,9 +145,14 @@ impl<'a> LocalEngine<'a> {
         let mut scratch = Vec::new();
         loop {
             while let Some(&slot) = free.last() {
-                if group.as_ref().is_none_or(|o| o.next_sample == requests[o.request].samples) {
+                if group
+                    .as_ref()
+                    .is_none_or(|o| o.next_sample == requests[o.request].samples)
+                {
                     let request = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(r) = requests.get(request) else { break };
+                    let Some(r) = requests.get(request) else {
+                        break;
+                    };
                     group = Some(self.open(&cpu, state, request, &r.prompt));
                     continue;
                 }
@@ -176,7 +195,9 @@ impl<'a> LocalEngine<'a> {
             lse.resize(rows.len(), 0.0);
             entropy.resize(rows.len(), 0.0);
             cpu.logits_stats(state.logits(), vocab, &mut lse, &mut entropy);
-            monitor.tokens.fetch_add(rows.len() as u64, Ordering::Relaxed);
+            monitor
+                .tokens
+                .fetch_add(rows.len() as u64, Ordering::Relaxed);
             // Backwards, so that swapping the last row into a finished one's place is safe.
             for i in (0..rows.len()).rev() {
                 let logits = &state.logits()[i * vocab..(i + 1) * vocab];
@@ -189,13 +210,24 @@ impl<'a> LocalEngine<'a> {
         }
     }
 
-    fn open(&self, cpu: &Cpu, state: &mut GenerationState<Cpu>, request: usize, prompt: &[u32]) -> Group {
+    fn open(
+        &self,
+        cpu: &Cpu,
+        state: &mut GenerationState<Cpu>,
+        request: usize,
+        prompt: &[u32],
+    ) -> Group {
         let vocab = self.decoder.config.vocab_size;
         self.decoder.prefill(cpu, state, 0, prompt);
         let (mut lse, mut entropy) = ([0.0], [0.0]);
         cpu.logits_stats(state.logits(), vocab, &mut lse, &mut entropy);
         let logits = state.logits()[..vocab].to_vec();
-        Group { request, next_sample: 0, logits, lse: lse[0] }
+        Group {
+            request,
+            next_sample: 0,
+            logits,
+            lse: lse[0],
+        }
     }
 }
 
@@ -208,14 +240,23 @@ fn advance(
     scratch: &mut Vec<(u32, f32)>,
 ) -> Result<Option<Response>, RolloutError> {
     if let (true, Some(zc)) = (row.closing, g.self_reward_token) {
-        return Ok(Some(complete(row, Finish::Stop, Some(logits[zc as usize] - lse))));
+        return Ok(Some(complete(
+            row,
+            Finish::Stop,
+            Some(logits[zc as usize] - lse),
+        )));
     }
     if row.ids.len() >= g.max_new_tokens {
         return Ok(Some(complete(row, Finish::Length, None)));
     }
-    let id = g.sampling.sample(logits, g.self_reward_token, &mut row.rng, scratch).map_err(|what| {
-        RolloutError::Sampling { request: row.request, position: row.ids.len(), what }
-    })?;
+    let id = g
+        .sampling
+        .sample(logits, g.self_reward_token, &mut row.rng, scratch)
+        .map_err(|what| RolloutError::Sampling {
+            request: row.request,
+            position: row.ids.len(),
+            what,
+        })?;
     row.ids.push(id);
     row.logprobs.push(logits[id as usize] - lse);
     if g.stop.contains(&id) {
@@ -259,7 +300,9 @@ impl Engine for LocalEngine<'_> {
         let parts: Vec<_> = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
             let mine = run();
-            let joined = others.into_iter().map(|h| h.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+            let joined = others
+                .into_iter()
+                .map(|h| h.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
             std::iter::once(mine).chain(joined).collect()
         });
         let mut all = Vec::new();
@@ -267,8 +310,10 @@ impl Engine for LocalEngine<'_> {
             all.extend(part?);
         }
         all.sort_unstable_by_key(|a| (a.0, a.1));
-        let mut responses: Vec<Vec<Response>> =
-            requests.iter().map(|r| Vec::with_capacity(r.samples)).collect();
+        let mut responses: Vec<Vec<Response>> = requests
+            .iter()
+            .map(|r| Vec::with_capacity(r.samples))
+            .collect();
         for (request, _, response) in all {
             responses[request].push(response);
         }

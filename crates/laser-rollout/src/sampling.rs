@@ -19,7 +19,12 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Sampling { temperature: 1.0, top_p: 1.0, top_k: 0, min_p: 0.0 }
+        Sampling {
+            temperature: 1.0,
+            top_p: 1.0,
+            top_k: 0,
+            min_p: 0.0,
+        }
     }
 }
 
@@ -50,8 +55,18 @@ impl Sampling {
         };
         let t = self.temperature;
         check("temperature", t, t >= 0.0 && t.is_finite(), "0 or more")?;
-        check("top_p", self.top_p, self.top_p > 0.0 && self.top_p <= 1.0, "0 < top_p <= 1")?;
-        check("min_p", self.min_p, (0.0..=1.0).contains(&self.min_p), "0 <= min_p <= 1")
+        check(
+            "top_p",
+            self.top_p,
+            self.top_p > 0.0 && self.top_p <= 1.0,
+            "0 < top_p <= 1",
+        )?;
+        check(
+            "min_p",
+            self.min_p,
+            (0.0..=1.0).contains(&self.min_p),
+            "0 <= min_p <= 1",
+        )
     }
 
     /// Whether tokens are drawn from the policy itself, untouched.
@@ -103,7 +118,11 @@ impl Sampling {
             }
         }
         // Rounding left a sliver: the last token with any mass.
-        Ok(scratch.iter().rev().find(|c| c.1 > 0.0).map_or(best, |c| c.0))
+        Ok(scratch
+            .iter()
+            .rev()
+            .find(|c| c.1 > 0.0)
+            .map_or(best, |c| c.0))
     }
 
     /// Applies top-k, top-p and min-p to `(id, weight)`; the largest weight is 1.
@@ -141,7 +160,9 @@ mod tests {
         let mut counts = vec![0.0; logits.len()];
         let (mut rng, mut scratch) = (Rng::from_words(&[1]), Vec::new());
         for _ in 0..20_000 {
-            let id = sampling.sample(logits, banned, &mut rng, &mut scratch).unwrap();
+            let id = sampling
+                .sample(logits, banned, &mut rng, &mut scratch)
+                .unwrap();
             counts[id as usize] += 1.0 / 20_000.0;
         }
         counts
@@ -149,13 +170,19 @@ mod tests {
 
     /// Logits of the probabilities 0.4, 0.3, 0.2, 0.1.
     fn logits() -> Vec<f32> {
-        [0.2f32, 0.4, 0.1, 0.3].iter().map(|p| p.ln() + 3.0).collect()
+        [0.2f32, 0.4, 0.1, 0.3]
+            .iter()
+            .map(|p| p.ln() + 3.0)
+            .collect()
     }
 
     fn assert_frequencies(sampling: Sampling, banned: Option<u32>, expected: [f64; 4]) {
         let got = frequencies(sampling, &logits(), banned);
         for (a, b) in got.iter().zip(expected) {
-            assert!((a - b).abs() < 0.015 && (b > 0.0 || *a == 0.0), "{got:?} instead of {expected:?}");
+            assert!(
+                (a - b).abs() < 0.015 && (b > 0.0 || *a == 0.0),
+                "{got:?} instead of {expected:?}"
+            );
         }
     }
 
@@ -167,28 +194,53 @@ mod tests {
     #[test]
     fn temperature_sharpens_and_zero_is_greedy() {
         let z = 0.04 + 0.16 + 0.01 + 0.09;
-        let half = Sampling { temperature: 0.5, ..Default::default() };
+        let half = Sampling {
+            temperature: 0.5,
+            ..Default::default()
+        };
         assert_frequencies(half, None, [0.04 / z, 0.16 / z, 0.01 / z, 0.09 / z]);
-        let zero = Sampling { temperature: 0.0, ..Default::default() };
+        let zero = Sampling {
+            temperature: 0.0,
+            ..Default::default()
+        };
         assert_frequencies(zero, None, [0.0, 1.0, 0.0, 0.0]);
     }
 
     #[test]
     fn filters_keep_the_likeliest_tokens() {
-        let top_k = Sampling { top_k: 2, ..Default::default() };
+        let top_k = Sampling {
+            top_k: 2,
+            ..Default::default()
+        };
         assert_frequencies(top_k, None, [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
-        let top_p = Sampling { top_p: 0.75, ..Default::default() };
+        let top_p = Sampling {
+            top_p: 0.75,
+            ..Default::default()
+        };
         assert_frequencies(top_p, None, [2.0 / 9.0, 4.0 / 9.0, 0.0, 3.0 / 9.0]);
-        let min_p = Sampling { min_p: 0.6, ..Default::default() };
+        let min_p = Sampling {
+            min_p: 0.6,
+            ..Default::default()
+        };
         assert_frequencies(min_p, None, [0.0, 4.0 / 7.0, 0.0, 3.0 / 7.0]);
-        let tiny = Sampling { top_p: 1e-9, ..Default::default() };
+        let tiny = Sampling {
+            top_p: 1e-9,
+            ..Default::default()
+        };
         assert_frequencies(tiny, None, [0.0, 1.0, 0.0, 0.0]);
     }
 
     #[test]
     fn a_banned_token_is_never_drawn_even_when_it_is_the_likeliest() {
-        assert_frequencies(Sampling::default(), Some(1), [2.0 / 6.0, 0.0, 1.0 / 6.0, 3.0 / 6.0]);
-        let zero = Sampling { temperature: 0.0, ..Default::default() };
+        assert_frequencies(
+            Sampling::default(),
+            Some(1),
+            [2.0 / 6.0, 0.0, 1.0 / 6.0, 3.0 / 6.0],
+        );
+        let zero = Sampling {
+            temperature: 0.0,
+            ..Default::default()
+        };
         assert_frequencies(zero, Some(1), [0.0, 0.0, 0.0, 1.0]);
     }
 
@@ -197,16 +249,37 @@ mod tests {
         let (mut rng, mut scratch) = (Rng::from_words(&[1]), Vec::new());
         let mut draw = |l: &[f32]| Sampling::default().sample(l, Some(1), &mut rng, &mut scratch);
         assert_eq!(draw(&[0.0, f32::NAN]), Err(SamplingError::NotFinite));
-        assert_eq!(draw(&[f32::NEG_INFINITY, 0.0]), Err(SamplingError::NotFinite));
+        assert_eq!(
+            draw(&[f32::NEG_INFINITY, 0.0]),
+            Err(SamplingError::NotFinite)
+        );
         assert_eq!(draw(&[0.0, 9.0]), Ok(0));
     }
 
     #[test]
     fn settings_out_of_range_are_named() {
         for (sampling, key) in [
-            (Sampling { temperature: -1.0, ..Default::default() }, "temperature"),
-            (Sampling { top_p: 0.0, ..Default::default() }, "top_p"),
-            (Sampling { min_p: 1.5, ..Default::default() }, "min_p"),
+            (
+                Sampling {
+                    temperature: -1.0,
+                    ..Default::default()
+                },
+                "temperature",
+            ),
+            (
+                Sampling {
+                    top_p: 0.0,
+                    ..Default::default()
+                },
+                "top_p",
+            ),
+            (
+                Sampling {
+                    min_p: 1.5,
+                    ..Default::default()
+                },
+                "min_p",
+            ),
         ] {
             assert!(sampling.validate().unwrap_err().to_string().contains(key));
         }

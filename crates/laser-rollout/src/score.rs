@@ -57,7 +57,9 @@ impl Batch {
             let before = batch.ids.len() as u32 - 1;
             batch.ids.extend_from_slice(s.response);
             let first = batch.rows.len();
-            batch.rows.extend((0..s.response.len() as u32).map(|t| before + t));
+            batch
+                .rows
+                .extend((0..s.response.len() as u32).map(|t| before + t));
             batch.targets.extend_from_slice(s.response);
             batch.responses.push(first..batch.rows.len());
             let zc = self_reward_token.filter(|_| s.finished);

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use laser_kernels::Cpu;
 use laser_model::{Decoder, Workspace, checkpoint};
 use laser_rollout::{
-    Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError, Sampling,
-    Sequence, score,
+    Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError,
+    Sampling, Sequence, score,
 };
 
 const ZC: u32 = 766;
@@ -22,7 +22,9 @@ fn decoder() -> Decoder<Cpu> {
 fn requests() -> Vec<Request> {
     (0..5u64)
         .map(|p| Request {
-            prompt: (0..3 + 9 * p as u32).map(|i| (i * 37 + p as u32) % 700).collect(),
+            prompt: (0..3 + 9 * p as u32)
+                .map(|i| (i * 37 + p as u32) % 700)
+                .collect(),
             samples: 6,
             seed: vec![7, 1, p],
         })
@@ -42,7 +44,9 @@ fn generation() -> Generation {
 fn run(rows: usize, threads: usize, requests: &[Request]) -> Vec<Vec<Response>> {
     let (decoder, memory) = (decoder(), Memory::new(rows));
     let engine = LocalEngine::new(&decoder, &memory, threads);
-    engine.generate(requests, &generation(), &Monitor::default()).unwrap()
+    engine
+        .generate(requests, &generation(), &Monitor::default())
+        .unwrap()
 }
 
 #[test]
@@ -63,8 +67,15 @@ fn responses_do_not_depend_on_rows_threads_or_order() {
 fn samples_differ_between_seeds_and_within_a_group() {
     let all = requests();
     let first = run(8, 1, &all);
-    assert!(first.iter().all(|group| group.len() == 6 && group[0].ids != group[1].ids));
-    let other: Vec<Request> = all.into_iter().map(|r| Request { seed: vec![8], ..r }).collect();
+    assert!(
+        first
+            .iter()
+            .all(|group| group.len() == 6 && group[0].ids != group[1].ids)
+    );
+    let other: Vec<Request> = all
+        .into_iter()
+        .map(|r| Request { seed: vec![8], ..r })
+        .collect();
     assert_ne!(first, run(8, 1, &other));
 }
 
@@ -78,7 +89,11 @@ fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
         .iter()
         .zip(&groups)
         .flat_map(|(r, group)| {
-            group.iter().map(|s| Sequence { prompt: &r.prompt, response: &s.ids, finished: s.finished() })
+            group.iter().map(|s| Sequence {
+                prompt: &r.prompt,
+                response: &s.ids,
+                finished: s.finished(),
+            })
         })
         .collect();
     let scores = score::score(&cpu, &decoder, &mut ws, &sequences, Some(ZC), 300);
@@ -89,7 +104,10 @@ fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
         assert_eq!(response.finished(), response.self_logprob.is_some());
         finished += response.finished() as usize;
     }
-    assert!(finished > 5 && finished < scores.len(), "both kinds occur: {finished}");
+    assert!(
+        finished > 5 && finished < scores.len(),
+        "both kinds occur: {finished}"
+    );
 }
 
 #[test]
@@ -111,17 +129,48 @@ fn impossible_requests_are_refused_with_their_index() {
     let (decoder, memory) = (decoder(), Memory::new(2));
     let engine = LocalEngine::new(&decoder, &memory, 1);
     let ask = |prompt: Vec<u32>, g: Generation| {
-        let good = Request { prompt: vec![1], samples: 1, seed: vec![] };
-        let bad = Request { prompt, samples: 1, seed: vec![] };
-        engine.generate(&[good, bad], &g, &Monitor::default()).unwrap_err()
+        let good = Request {
+            prompt: vec![1],
+            samples: 1,
+            seed: vec![],
+        };
+        let bad = Request {
+            prompt,
+            samples: 1,
+            seed: vec![],
+        };
+        engine
+            .generate(&[good, bad], &g, &Monitor::default())
+            .unwrap_err()
     };
     let g = generation;
-    assert!(matches!(ask(vec![], g()), RolloutError::EmptyPrompt { request: 1 }));
-    assert!(matches!(ask(vec![1; 250], g()), RolloutError::TooLong { request: 1, .. }));
-    assert!(matches!(ask(vec![9999], g()), RolloutError::UnknownToken { id: 9999, .. }));
-    let stops = Generation { self_reward_token: Some(763), ..g() };
-    assert!(matches!(ask(vec![1], stops), RolloutError::SelfRewardStops(763)));
-    let hot = Generation { sampling: Sampling { temperature: -1.0, ..Default::default() }, ..g() };
+    assert!(matches!(
+        ask(vec![], g()),
+        RolloutError::EmptyPrompt { request: 1 }
+    ));
+    assert!(matches!(
+        ask(vec![1; 250], g()),
+        RolloutError::TooLong { request: 1, .. }
+    ));
+    assert!(matches!(
+        ask(vec![9999], g()),
+        RolloutError::UnknownToken { id: 9999, .. }
+    ));
+    let stops = Generation {
+        self_reward_token: Some(763),
+        ..g()
+    };
+    assert!(matches!(
+        ask(vec![1], stops),
+        RolloutError::SelfRewardStops(763)
+    ));
+    let hot = Generation {
+        sampling: Sampling {
+            temperature: -1.0,
+            ..Default::default()
+        },
+        ..g()
+    };
     assert!(matches!(ask(vec![1], hot), RolloutError::Sampling { .. }));
 }
 

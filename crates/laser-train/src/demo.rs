@@ -22,8 +22,11 @@ fn special_tokens() -> Vec<String> {
 /// `tokenizer.json`: a BPE without merges is a character vocabulary.
 pub(crate) fn tokenizer_json() -> String {
     let characters = ALPHABET.chars().count();
-    let mut vocab: Map<String, Value> =
-        ALPHABET.chars().enumerate().map(|(i, c)| (c.to_string(), json!(i))).collect();
+    let mut vocab: Map<String, Value> = ALPHABET
+        .chars()
+        .enumerate()
+        .map(|(i, c)| (c.to_string(), json!(i)))
+        .collect();
     let mut added = Vec::new();
     for (i, token) in special_tokens().into_iter().enumerate() {
         added.push(json!({
@@ -82,7 +85,10 @@ mod tests {
     fn every_character_is_one_token_and_comes_back() {
         let text = Text::from_parts(tokenizer_json().as_bytes(), None, None).unwrap();
         let ids = text.encode(ALPHABET).unwrap();
-        assert_eq!(ids, (0..ALPHABET.chars().count() as u32).collect::<Vec<_>>());
+        assert_eq!(
+            ids,
+            (0..ALPHABET.chars().count() as u32).collect::<Vec<_>>()
+        );
         assert_eq!(text.decode(&ids).unwrap(), ALPHABET);
         assert_eq!(text.encode("1#<|endoftext|>").unwrap(), [1, 15, 52]);
         assert_eq!(text.token_id(SELF_REWARD), Some(53));
@@ -92,6 +98,9 @@ mod tests {
     #[test]
     fn the_configuration_is_one_that_the_model_accepts() {
         let config = ModelConfig::from_json(&model_config(&Model::default())).unwrap();
-        assert_eq!((config.vocab_size, config.eos.as_slice()), (64, [52].as_slice()));
+        assert_eq!(
+            (config.vocab_size, config.eos.as_slice()),
+            (64, [52].as_slice())
+        );
     }
 }

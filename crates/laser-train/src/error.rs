@@ -57,7 +57,9 @@ pub enum TrainError {
     #[error("{0}")]
     SelfReward(String),
     /// The user asked to stop; everything is saved.
-    #[error("interrupted in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}")]
+    #[error(
+        "interrupted in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}"
+    )]
     Interrupted {
         /// Which part of the run.
         phase: &'static str,
@@ -84,18 +86,27 @@ pub enum TrainError {
 
 impl TrainError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        TrainError::Io { path: path.to_owned(), source }
+        TrainError::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn file(path: &Path, problem: impl ToString) -> Self {
-        TrainError::File { path: path.to_owned(), problem: problem.to_string() }
+        TrainError::File {
+            path: path.to_owned(),
+            problem: problem.to_string(),
+        }
     }
 
     /// Whether the user's input is at fault, as opposed to the run.
     pub fn is_bad_input(&self) -> bool {
         matches!(
             self,
-            TrainError::Syntax { .. } | TrainError::Value { .. } | TrainError::SelfReward(_) | TrainError::Task(_)
+            TrainError::Syntax { .. }
+                | TrainError::Value { .. }
+                | TrainError::SelfReward(_)
+                | TrainError::Task(_)
         )
     }
 }

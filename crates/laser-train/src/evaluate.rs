@@ -1,6 +1,8 @@
 //! Tests: accuracy, votes, and how well the score judges, on problems never trained on.
 
-use laser_rl::{Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics};
+use laser_rl::{
+    Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics,
+};
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +82,10 @@ pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResul
                 .collect(),
         })
         .collect();
-    let judged: Vec<Judged> = problems.iter().flat_map(laser_rl::Problem::judged).collect();
+    let judged: Vec<Judged> = problems
+        .iter()
+        .flat_map(laser_rl::Problem::judged)
+        .collect();
     EvalResult {
         metrics: metrics(&problems, options),
         calibration: calibration(&judged, options.bins),
@@ -127,7 +132,10 @@ impl Trainer {
             place: format!("recipe {}", self.recipe.name),
             key: "evaluation.problems".into(),
             value: count.to_string(),
-            problem: format!("these tasks have only about {} distinct test problems", problems.len()),
+            problem: format!(
+                "these tasks have only about {} distinct test problems",
+                problems.len()
+            ),
         })
     }
 }

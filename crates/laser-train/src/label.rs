@@ -41,10 +41,21 @@ pub(crate) fn label(
         .map(|response| {
             let written = text.decode(&response.ids)?;
             let finished = response.finished();
-            let extracted = task.extract(&written).filter(|_| finished).map(|e| e.into_owned());
+            let extracted = task
+                .extract(&written)
+                .filter(|_| finished)
+                .map(|e| e.into_owned());
             let correct = finished && task.check(&problem.prompt, &problem.gold, &written);
-            let score = self_reward.zip(response.self_logprob).map(|(s, logp)| s.score(logp));
-            Ok(Labelled { response, text: written, extracted, correct, score })
+            let score = self_reward
+                .zip(response.self_logprob)
+                .map(|(s, logp)| s.score(logp));
+            Ok(Labelled {
+                response,
+                text: written,
+                extracted,
+                correct,
+                score,
+            })
         })
         .collect()
 }

@@ -22,9 +22,10 @@ mod warm_start;
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};
 pub use files::{append_line, create_folder, write_atomically};
+pub use optimizer::Moments;
 pub use recipe::{
-    CRef, Evaluation, LearningRate, Measure, Model, Optimizer, Policy, Recipe, Rollout, Save, Schedule,
-    SelfRewarding, WarmStart,
+    CRef, Evaluation, LearningRate, Measure, Model, Optimizer, Policy, Recipe, Rollout, Save,
+    Schedule, SelfRewarding, WarmStart,
 };
 pub use run::{Observer, Outcome, Phase, Run, RunOptions, Silent};
 pub use save::Checkpoint;

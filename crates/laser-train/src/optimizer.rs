@@ -6,22 +6,36 @@ use laser_model::{Decoder, Gradients};
 use crate::recipe::Optimizer;
 
 /// Moments of every tensor.
-pub(crate) struct Moments<B: Backend> {
+pub struct Moments<B: Backend> {
+    /// Running mean of the gradient.
     pub first: Vec<B::Buffer>,
+    /// Running mean of its square.
     pub second: Vec<B::Buffer>,
     /// Updates made.
     pub updates: u64,
 }
 
 impl<B: Backend> Moments<B> {
-    pub(crate) fn new(backend: &B, decoder: &Decoder<B>) -> Self {
-        let zeros = || decoder.layout.tensors.iter().map(|t| backend.zeros(t.rows * t.cols)).collect();
-        Moments { first: zeros(), second: zeros(), updates: 0 }
+    /// Zeros.
+    pub fn new(backend: &B, decoder: &Decoder<B>) -> Self {
+        let zeros = || {
+            decoder
+                .layout
+                .tensors
+                .iter()
+                .map(|t| backend.zeros(t.rows * t.cols))
+                .collect()
+        };
+        Moments {
+            first: zeros(),
+            second: zeros(),
+            updates: 0,
+        }
     }
 
     /// One update with clipped gradients; the weights are laid out anew. Returns the norm before
     /// clipping, or the norm as an error, nothing changed, when it is not finite.
-    pub(crate) fn update(
+    pub fn update(
         &mut self,
         backend: &B,
         decoder: &mut Decoder<B>,
@@ -33,7 +47,11 @@ impl<B: Backend> Moments<B> {
         if !norm.is_finite() {
             return Err(norm);
         }
-        let clip = if o.grad_clip > 0.0 && norm > o.grad_clip { o.grad_clip / norm } else { 1.0 };
+        let clip = if o.grad_clip > 0.0 && norm > o.grad_clip {
+            o.grad_clip / norm
+        } else {
+            1.0
+        };
         self.updates += 1;
         for (i, spec) in decoder.layout.tensors.iter().enumerate() {
             let config = AdamW {
@@ -41,11 +59,19 @@ impl<B: Backend> Moments<B> {
                 beta1: o.beta1,
                 beta2: o.beta2,
                 eps: o.eps,
-                weight_decay: if spec.is_matrix() { o.weight_decay } else { 0.0 },
+                weight_decay: if spec.is_matrix() {
+                    o.weight_decay
+                } else {
+                    0.0
+                },
                 grad_scale: clip as f32,
             };
             backend.adamw(
-                &config, self.updates, &mut decoder.weights[i], &gradients.tensors[i], &mut self.first[i],
+                &config,
+                self.updates,
+                &mut decoder.weights[i],
+                &gradients.tensors[i],
+                &mut self.first[i],
                 &mut self.second[i],
             );
         }

@@ -259,7 +259,12 @@ impl Default for Recipe {
             optimizer: Optimizer::default(),
             evaluation: Evaluation::default(),
             save: Save::default(),
-            tasks: vec![Share { task: "arithmetic".into(), weight: 1, steps: [3, 5], largest: 20 }],
+            tasks: vec![Share {
+                task: "arithmetic".into(),
+                weight: 1,
+                steps: [3, 5],
+                largest: 20,
+            }],
         }
     }
 }
@@ -286,20 +291,36 @@ impl Default for WarmStart {
             batch_size: 128,
             self_reward_logp: -15.0,
             self_reward_weight: 0.001,
-            optimizer: Optimizer { lr: 3e-3, schedule: Schedule::Cosine, warmup_steps: 20, ..Optimizer::default() },
+            optimizer: Optimizer {
+                lr: 3e-3,
+                schedule: Schedule::Cosine,
+                warmup_steps: 20,
+                ..Optimizer::default()
+            },
         }
     }
 }
 
 impl Default for Rollout {
     fn default() -> Self {
-        Rollout { prompts: 32, samples: 8, max_new_tokens: 64, rows: 32, sampling: Sampling::default() }
+        Rollout {
+            prompts: 32,
+            samples: 8,
+            max_new_tokens: 64,
+            rows: 32,
+            sampling: Sampling::default(),
+        }
     }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { advantage: AdvantageKind::Grpo, clip_low: 0.2, clip_high: 0.2, dual_clip: 3.0 }
+        Policy {
+            advantage: AdvantageKind::Grpo,
+            clip_low: 0.2,
+            clip_high: 0.2,
+            dual_clip: 3.0,
+        }
     }
 }
 
@@ -351,7 +372,11 @@ impl Default for Evaluation {
 
 impl Default for Save {
     fn default() -> Self {
-        Save { every: 100, keep: 2, samples_every: 25 }
+        Save {
+            every: 100,
+            keep: 2,
+            samples_every: 25,
+        }
     }
 }
 
@@ -362,23 +387,34 @@ impl Recipe {
     /// Names file and line, or the setting, and the key.
     pub fn parse(file: &str, text: &str, settings: &[String]) -> Result<Self, TrainError> {
         // First the file alone, so that its errors carry its lines.
-        let syntax = |message: String| TrainError::Syntax { file: file.into(), message };
+        let syntax = |message: String| TrainError::Syntax {
+            file: file.into(),
+            message,
+        };
         toml::from_str::<Recipe>(text).map_err(|e| syntax(e.to_string()))?;
-        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| syntax(e.to_string()))?;
+        let mut table: toml::Table = text
+            .parse()
+            .map_err(|e: toml::de::Error| syntax(e.to_string()))?;
         for setting in settings {
             apply(&mut table, setting)?;
         }
-        let recipe: Recipe = table.try_into().map_err(|e: toml::de::Error| TrainError::Syntax {
-            file: format!("--set {}", settings.join(" --set ")),
-            message: e.to_string(),
-        })?;
+        let recipe: Recipe = table
+            .try_into()
+            .map_err(|e: toml::de::Error| TrainError::Syntax {
+                file: format!("--set {}", settings.join(" --set ")),
+                message: e.to_string(),
+            })?;
         recipe.check(&|key| place(file, text, settings, key))?;
         Ok(recipe)
     }
 
     /// Reads a recipe file.
     pub fn load(path: &Path, settings: &[String]) -> Result<Self, TrainError> {
-        Self::parse(&path.display().to_string(), &crate::files::read(path)?, settings)
+        Self::parse(
+            &path.display().to_string(),
+            &crate::files::read(path)?,
+            settings,
+        )
     }
 
     /// The recipe with every key, as TOML.
@@ -389,7 +425,12 @@ impl Recipe {
     /// Checks ranges and combinations; `place` says where a key was set.
     fn check(&self, place: &dyn Fn(&str) -> String) -> Result<(), TrainError> {
         let fail = |key: &str, value: String, problem: &str| {
-            Err(TrainError::Value { place: place(key), key: key.into(), value, problem: problem.into() })
+            Err(TrainError::Value {
+                place: place(key),
+                key: key.into(),
+                value,
+                problem: problem.into(),
+            })
         };
         let c = Checker { place };
         c.at_least("steps", self.steps, 1)?;
@@ -419,9 +460,18 @@ impl Recipe {
             return fail("model.heads", m.heads.to_string(), problem);
         }
         if m.heads % m.kv_heads != 0 {
-            return fail("model.kv_heads", m.kv_heads.to_string(), "must divide model.heads");
+            return fail(
+                "model.kv_heads",
+                m.kv_heads.to_string(),
+                "must divide model.heads",
+            );
         }
-        c.number("model.initializer_range", m.initializer_range, m.initializer_range > 0.0, "must be above 0")?;
+        c.number(
+            "model.initializer_range",
+            m.initializer_range,
+            m.initializer_range > 0.0,
+            "must be above 0",
+        )?;
         if m.path.is_empty() {
             c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
         }
@@ -437,23 +487,64 @@ impl Recipe {
             return fail("rollout.sampling", String::from("{…}"), problem);
         }
         let p = &self.policy;
-        c.number("policy.clip_low", p.clip_low as f64, p.clip_low > 0.0 && p.clip_low < 1.0, "must lie between 0 and 1")?;
-        c.number("policy.clip_high", p.clip_high as f64, p.clip_high > 0.0, "must be above 0")?;
+        c.number(
+            "policy.clip_low",
+            p.clip_low as f64,
+            p.clip_low > 0.0 && p.clip_low < 1.0,
+            "must lie between 0 and 1",
+        )?;
+        c.number(
+            "policy.clip_high",
+            p.clip_high as f64,
+            p.clip_high > 0.0,
+            "must be above 0",
+        )?;
         let dual_ok = p.dual_clip == 0.0 || p.dual_clip >= 1.0;
-        c.number("policy.dual_clip", p.dual_clip as f64, dual_ok, "must be at least 1, or 0 to switch it off")?;
+        c.number(
+            "policy.dual_clip",
+            p.dual_clip as f64,
+            dual_ok,
+            "must be at least 1, or 0 to switch it off",
+        )?;
         self.check_self_reward(&c, place)?;
-        for (prefix, o) in [("optimizer", &self.optimizer), ("warm_start.optimizer", &self.warm_start.optimizer)] {
+        for (prefix, o) in [
+            ("optimizer", &self.optimizer),
+            ("warm_start.optimizer", &self.warm_start.optimizer),
+        ] {
             let key = |k: &str| format!("{prefix}.{k}");
             c.number(&key("lr"), o.lr as f64, o.lr > 0.0, "must be above 0")?;
-            c.number(&key("weight_decay"), o.weight_decay as f64, o.weight_decay >= 0.0, "must not be negative")?;
-            c.number(&key("beta1"), o.beta1 as f64, (0.0..1.0).contains(&o.beta1), "must lie in [0, 1)")?;
-            c.number(&key("beta2"), o.beta2 as f64, (0.0..1.0).contains(&o.beta2), "must lie in [0, 1)")?;
+            c.number(
+                &key("weight_decay"),
+                o.weight_decay as f64,
+                o.weight_decay >= 0.0,
+                "must not be negative",
+            )?;
+            c.number(
+                &key("beta1"),
+                o.beta1 as f64,
+                (0.0..1.0).contains(&o.beta1),
+                "must lie in [0, 1)",
+            )?;
+            c.number(
+                &key("beta2"),
+                o.beta2 as f64,
+                (0.0..1.0).contains(&o.beta2),
+                "must lie in [0, 1)",
+            )?;
             c.number(&key("eps"), o.eps as f64, o.eps > 0.0, "must be above 0")?;
-            c.number(&key("grad_clip"), o.grad_clip, o.grad_clip >= 0.0, "must not be negative")?;
+            c.number(
+                &key("grad_clip"),
+                o.grad_clip,
+                o.grad_clip >= 0.0,
+                "must not be negative",
+            )?;
         }
         let e = &self.evaluation;
         if e.ks.is_empty() || e.ks.contains(&0) || e.ks.iter().any(|k| *k > e.samples) {
-            let problem = format!("every k must lie between 1 and evaluation.samples = {}", e.samples);
+            let problem = format!(
+                "every k must lie between 1 and evaluation.samples = {}",
+                e.samples
+            );
             return fail("evaluation.ks", format!("{:?}", e.ks), &problem);
         }
         if e.every > 0 {
@@ -467,34 +558,87 @@ impl Recipe {
         if m.path.is_empty() {
             // Characters are tokens; a response also has its end token.
             if longest.solution + 1 > self.rollout.max_new_tokens {
-                let problem = format!("solutions of these tasks take up to {} tokens with the end token", longest.solution + 1);
-                return fail("rollout.max_new_tokens", self.rollout.max_new_tokens.to_string(), &problem);
+                let problem = format!(
+                    "solutions of these tasks take up to {} tokens with the end token",
+                    longest.solution + 1
+                );
+                return fail(
+                    "rollout.max_new_tokens",
+                    self.rollout.max_new_tokens.to_string(),
+                    &problem,
+                );
             }
             let needed = longest.prompt + self.rollout.max_new_tokens;
             if needed > m.context {
-                let problem = format!("prompts and rollout.max_new_tokens together take up to {needed} tokens");
+                let problem = format!(
+                    "prompts and rollout.max_new_tokens together take up to {needed} tokens"
+                );
                 return fail("model.context", m.context.to_string(), &problem);
             }
         }
         Ok(())
     }
 
-    fn check_self_reward(&self, c: &Checker, place: &dyn Fn(&str) -> String) -> Result<(), TrainError> {
+    fn check_self_reward(
+        &self,
+        c: &Checker,
+        place: &dyn Fn(&str) -> String,
+    ) -> Result<(), TrainError> {
         let s = &self.self_reward;
-        c.number("self_reward.beta_v", s.beta_v as f64, s.beta_v > 0.0, "must be above 0")?;
-        c.number("self_reward.alpha", s.alpha, s.alpha >= 0.0, "must not be negative")?;
-        c.number("self_reward.tau", s.tau as f64, (0.0..=1.0).contains(&s.tau), "must lie between 0 and 1")?;
-        c.number("self_reward.std_gate", s.std_gate as f64, s.std_gate >= 0.0, "must not be negative")?;
+        c.number(
+            "self_reward.beta_v",
+            s.beta_v as f64,
+            s.beta_v > 0.0,
+            "must be above 0",
+        )?;
+        c.number(
+            "self_reward.alpha",
+            s.alpha,
+            s.alpha >= 0.0,
+            "must not be negative",
+        )?;
+        c.number(
+            "self_reward.tau",
+            s.tau as f64,
+            (0.0..=1.0).contains(&s.tau),
+            "must lie between 0 and 1",
+        )?;
+        c.number(
+            "self_reward.std_gate",
+            s.std_gate as f64,
+            s.std_gate >= 0.0,
+            "must not be negative",
+        )?;
         let bound = s.max_partition_excess;
-        c.number("self_reward.max_partition_excess", bound, bound > 0.0, "must be above 0")?;
+        c.number(
+            "self_reward.max_partition_excess",
+            bound,
+            bound > 0.0,
+            "must be above 0",
+        )?;
         if let CRef::Given(x) = s.c_ref {
-            c.number("self_reward.c_ref", x as f64, x < 0.0, "must be negative: it is a log-probability")?;
+            c.number(
+                "self_reward.c_ref",
+                x as f64,
+                x < 0.0,
+                "must be negative: it is a log-probability",
+            )?;
         }
         let w = &self.warm_start;
         let target = w.self_reward_logp;
-        c.number("warm_start.self_reward_logp", target as f64, target < 0.0, "must be negative: it is a log-probability")?;
+        c.number(
+            "warm_start.self_reward_logp",
+            target as f64,
+            target < 0.0,
+            "must be negative: it is a log-probability",
+        )?;
         let weight = w.self_reward_weight;
-        c.number("warm_start.self_reward_weight", weight, weight >= 0.0, "must not be negative")?;
+        c.number(
+            "warm_start.self_reward_weight",
+            weight,
+            weight >= 0.0,
+            "must not be negative",
+        )?;
         if s.token.is_empty() && (s.alpha > 0.0 || s.tau > 0.0) {
             return Err(TrainError::Value {
                 place: place("self_reward.token"),
@@ -525,7 +669,12 @@ impl Checker<'_> {
     }
 
     fn at_least(&self, key: &str, value: u64, least: u64) -> Result<(), TrainError> {
-        self.number(key, value as f64, value >= least, &format!("must be at least {least}"))
+        self.number(
+            key,
+            value as f64,
+            value >= least,
+            &format!("must be at least {least}"),
+        )
     }
 }
 
@@ -534,15 +683,25 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), TrainError> {
     let bad = |problem: &str| TrainError::Value {
         place: "--set".into(),
         key: setting.split('=').next().unwrap_or_default().trim().into(),
-        value: setting.split_once('=').map_or(String::new(), |s| s.1.into()),
+        value: setting
+            .split_once('=')
+            .map_or(String::new(), |s| s.1.into()),
         problem: problem.into(),
     };
-    let (key, value) = setting.split_once('=').ok_or_else(|| bad("expected key=value, as in steps=100"))?;
+    let (key, value) = setting
+        .split_once('=')
+        .ok_or_else(|| bad("expected key=value, as in steps=100"))?;
     let value = value.trim();
-    let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
+    let parsed = format!("v = {value}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut t| t.remove("v"));
     let value = parsed.unwrap_or_else(|| toml::Value::String(value.into()));
     let mut path: Vec<&str> = key.split('.').map(str::trim).collect();
-    let last = path.pop().filter(|k| !k.is_empty()).ok_or_else(|| bad("the key is empty"))?;
+    let last = path
+        .pop()
+        .filter(|k| !k.is_empty())
+        .ok_or_else(|| bad("the key is empty"))?;
     let mut here = table;
     for part in path {
         here = here
@@ -557,7 +716,10 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), TrainError> {
 
 /// Where a key was set: the flag, or file and line; the nearest enclosing table otherwise.
 fn place(file: &str, text: &str, settings: &[String], key: &str) -> String {
-    if settings.iter().any(|s| s.split('=').next().is_some_and(|k| k.trim() == key)) {
+    if settings
+        .iter()
+        .any(|s| s.split('=').next().is_some_and(|k| k.trim() == key))
+    {
         return "--set".into();
     }
     let Ok(table) = toml::de::DeTable::parse(text) else {
@@ -566,7 +728,9 @@ fn place(file: &str, text: &str, settings: &[String], key: &str) -> String {
     let mut here = table.get_ref();
     let mut at = None;
     for part in key.split('.') {
-        let Some((k, v)) = here.iter().find(|(k, _)| k.get_ref() == part) else { break };
+        let Some((k, v)) = here.iter().find(|(k, _)| k.get_ref() == part) else {
+            break;
+        };
         at = Some(k.span().start);
         match v.get_ref() {
             toml::de::DeValue::Table(t) => here = t,
@@ -574,7 +738,10 @@ fn place(file: &str, text: &str, settings: &[String], key: &str) -> String {
         }
     }
     match at {
-        Some(at) => format!("{file}, line {}", text[..at].lines().count().max(1) + usize::from(text[..at].ends_with('\n'))),
+        Some(at) => format!(
+            "{file}, line {}",
+            text[..at].lines().count().max(1) + usize::from(text[..at].ends_with('\n'))
+        ),
         None => format!("{file} (by default)"),
     }
 }
@@ -585,28 +752,43 @@ mod tests {
 
     fn error(text: &str, settings: &[&str]) -> String {
         let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
-        Recipe::parse("r.toml", text, &settings).unwrap_err().to_string()
+        Recipe::parse("r.toml", text, &settings)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn an_empty_recipe_is_the_built_in_one_and_survives_a_round_trip() {
         let recipe = Recipe::parse("r.toml", "", &[]).unwrap();
         assert_eq!(recipe, Recipe::default());
-        assert_eq!(Recipe::parse("r.toml", &recipe.to_toml(), &[]).unwrap(), recipe);
+        assert_eq!(
+            Recipe::parse("r.toml", &recipe.to_toml(), &[]).unwrap(),
+            recipe
+        );
     }
 
     #[test]
     fn settings_override_the_file() {
-        let settings = ["self_reward.alpha=0".into(), "name = x y".into(), "evaluation.ks=[1, 2]".into()];
+        let settings = [
+            "self_reward.alpha=0".into(),
+            "name = x y".into(),
+            "evaluation.ks=[1, 2]".into(),
+        ];
         let recipe = Recipe::parse("r.toml", "[self_reward]\nalpha = 5.0\n", &settings).unwrap();
-        assert_eq!((recipe.self_reward.alpha, recipe.name.as_str()), (0.0, "x y"));
+        assert_eq!(
+            (recipe.self_reward.alpha, recipe.name.as_str()),
+            (0.0, "x y")
+        );
         assert_eq!(recipe.evaluation.ks, [1, 2]);
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let e = error("seed = 1\n\n[self_reward]\nbeta = 0.1\n", &[]);
-        assert!(e.contains("r.toml") && e.contains("line 4") && e.contains("beta"), "{e}");
+        assert!(
+            e.contains("r.toml") && e.contains("line 4") && e.contains("beta"),
+            "{e}"
+        );
         let e = error("", &["rollout.sample=3"]);
         assert!(e.contains("--set") && e.contains("sample"), "{e}");
     }
@@ -614,7 +796,10 @@ mod tests {
     #[test]
     fn a_value_out_of_range_is_refused_with_its_line_and_key() {
         let e = error("seed = 1\n[self_reward]\n# why\nbeta_v = -0.1\n", &[]);
-        assert!(e.contains("r.toml, line 4") && e.contains("self_reward.beta_v = -0.1"), "{e}");
+        assert!(
+            e.contains("r.toml, line 4") && e.contains("self_reward.beta_v = -0.1"),
+            "{e}"
+        );
         let e = error("steps = 0\n", &[]);
         assert!(e.contains("line 1") && e.contains("steps = 0"), "{e}");
         let e = error("", &["optimizer.lr=0"]);
@@ -629,7 +814,10 @@ mod tests {
             ("[self_reward]\nc_ref = 3.0", "self_reward.c_ref"),
             ("[self_reward]\ntoken = \"\"", "self_reward.token"),
             ("[evaluation]\nks = [32]", "evaluation.ks"),
-            ("tasks = [{task = \"chess\", steps = [1, 2], largest = 9}]", "tasks"),
+            (
+                "tasks = [{task = \"chess\", steps = [1, 2], largest = 9}]",
+                "tasks",
+            ),
             ("[optimizer]\nlr = nan", "optimizer.lr"),
         ] {
             let e = error(text, &[]);
@@ -639,9 +827,27 @@ mod tests {
 
     #[test]
     fn the_learning_rate_warms_up_and_falls_to_zero_after_the_last_step() {
-        let at = |schedule, step| Optimizer { lr: 2.0, warmup_steps: 4, schedule, ..Default::default() }.at(step, 12);
-        assert_eq!([at(Schedule::Linear, 1), at(Schedule::Linear, 4), at(Schedule::Linear, 5)], [0.5, 2.0, 2.0]);
-        assert_eq!([at(Schedule::Linear, 9), at(Schedule::Linear, 12)], [1.0, 0.25]);
+        let at = |schedule, step| {
+            Optimizer {
+                lr: 2.0,
+                warmup_steps: 4,
+                schedule,
+                ..Default::default()
+            }
+            .at(step, 12)
+        };
+        assert_eq!(
+            [
+                at(Schedule::Linear, 1),
+                at(Schedule::Linear, 4),
+                at(Schedule::Linear, 5)
+            ],
+            [0.5, 2.0, 2.0]
+        );
+        assert_eq!(
+            [at(Schedule::Linear, 9), at(Schedule::Linear, 12)],
+            [1.0, 0.25]
+        );
         assert!((at(Schedule::Cosine, 9) - 1.0).abs() < 1e-6);
         assert_eq!(at(Schedule::Constant, 12), 2.0);
     }

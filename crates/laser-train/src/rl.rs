@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use laser_rl::{
-    AdvantageMix, ClassWeights, JudgeMetrics, Judged, PolicyLossStats, PpoClip, WarmUp, mix_advantages, ppo_clip,
-    self_reward_mse,
+    AdvantageMix, ClassWeights, JudgeMetrics, Judged, PolicyLossStats, PpoClip, WarmUp,
+    mix_advantages, ppo_clip, self_reward_mse,
 };
 use laser_rollout::RolloutError;
 use laser_rollout::score::{Batch, Sequence, micro_batches};
@@ -44,11 +44,19 @@ impl Trainer {
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * r.rollout.prompts as u64;
         let problems = self.problems(Split::Train, stream, first, r.rollout.prompts)?;
-        let answered = self.respond(&problems, r.rollout.samples, [stream, step], r.rollout.sampling)?;
+        let answered = self.respond(
+            &problems,
+            r.rollout.samples,
+            [stream, step],
+            r.rollout.sampling,
+        )?;
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let warm_up = WarmUp { reasoning: r.self_reward.reasoning_warmup, self_reward: r.self_reward.mix_warmup };
+        let warm_up = WarmUp {
+            reasoning: r.self_reward.reasoning_warmup,
+            self_reward: r.self_reward.mix_warmup,
+        };
         let groups: Vec<(Vec<u32>, Vec<(Labelled, f32)>)> = answered
             .into_iter()
             .map(|(prompt, group)| {
@@ -58,20 +66,29 @@ impl Trainer {
             .collect();
         let lr = r.optimizer.at(step, r.steps);
         let sums = self.accumulate(step, &groups, warm_up.mse_active(step))?;
-        let grad_norm = self.update(&r.optimizer, lr).map_err(|n| self.diverged(step, format!("the gradient's norm is {n}")))?;
+        let grad_norm = self
+            .update(&r.optimizer, lr)
+            .map_err(|n| self.diverged(step, format!("the gradient's norm is {n}")))?;
         let train_seconds = started.elapsed().as_secs_f64();
 
         let mut metrics = self.measure(&groups, &sums);
         let prompt_tokens: usize = groups.iter().map(|(p, g)| p.len() * g.len()).sum();
         metrics.insert("step".into(), json!(step));
-        metrics.insert("seconds".into(), json!({"rollout": rollout_seconds, "train": train_seconds}));
+        metrics.insert(
+            "seconds".into(),
+            json!({"rollout": rollout_seconds, "train": train_seconds}),
+        );
         metrics.insert(
             "tokens".into(),
             json!({"rollout": sums.policy.tokens, "train": sums.policy.tokens + prompt_tokens}),
         );
         metrics.insert("optim/grad_norm".into(), json!(grad_norm));
         metrics.insert("optim/lr".into(), json!(lr));
-        Ok(ReinforceStep { metrics, problems, groups: groups.into_iter().map(|g| g.1).collect() })
+        Ok(ReinforceStep {
+            metrics,
+            problems,
+            groups: groups.into_iter().map(|g| g.1).collect(),
+        })
     }
 
     /// Â of a group's responses: the verifier's advantage, with the self-reward mixed in once
@@ -84,7 +101,14 @@ impl Trainer {
         }
         let s = &self.recipe.self_reward;
         let scores: Vec<Option<f32>> = group.iter().map(|l| l.score).collect();
-        mix_advantages(&AdvantageMix { tau: s.tau, std_gate: s.std_gate }, &verifier, &scores)
+        mix_advantages(
+            &AdvantageMix {
+                tau: s.tau,
+                std_gate: s.std_gate,
+            },
+            &verifier,
+            &scores,
+        )
     }
 
     /// Adds the gradient of the policy loss and of LaSeR's MSE over the whole step.
@@ -95,8 +119,10 @@ impl Trainer {
         mse_active: bool,
     ) -> Result<Sums, TrainError> {
         let r = self.recipe.clone();
-        let all: Vec<(&[u32], &Labelled, f32)> =
-            groups.iter().flat_map(|(p, g)| g.iter().map(move |(l, a)| (p.as_slice(), l, *a))).collect();
+        let all: Vec<(&[u32], &Labelled, f32)> = groups
+            .iter()
+            .flat_map(|(p, g)| g.iter().map(move |(l, a)| (p.as_slice(), l, *a)))
+            .collect();
         let sequences: Vec<Sequence> = all
             .iter()
             .map(|(prompt, l, _)| Sequence {
@@ -126,29 +152,63 @@ impl Trainer {
                 return Err(RolloutError::Cancelled.into());
             }
             let batch = Batch::new(&sequences[cut.clone()], self.zc);
-            self.decoder.forward(&self.cpu, &mut self.ws, &batch.ids, &batch.segments);
-            let g = self.decoder.gather(&self.cpu, &mut self.ws, batch.rows, batch.targets);
-            laser_rl::check_finite("log-probabilities", &g.logp).map_err(|e| self.diverged(step, e.to_string()))?;
+            self.decoder
+                .forward(&self.cpu, &mut self.ws, &batch.ids, &batch.segments);
+            let g = self
+                .decoder
+                .gather(&self.cpu, &mut self.ws, batch.rows, batch.targets);
+            laser_rl::check_finite("log-probabilities", &g.logp)
+                .map_err(|e| self.diverged(step, e.to_string()))?;
             let mut dlogp = vec![0.0; g.logp.len()];
-            for (((_, l, advantage), range), zc) in all[cut].iter().zip(&batch.responses).zip(&batch.self_rewards) {
+            for (((_, l, advantage), range), zc) in all[cut]
+                .iter()
+                .zip(&batch.responses)
+                .zip(&batch.self_rewards)
+            {
                 let logp = &g.logp[range.clone()];
                 let old = &l.response.logprobs;
-                let stats = ppo_clip(&clip, logp, old, *advantage, 1.0 / tokens as f64, &mut dlogp[range.clone()]);
+                let stats = ppo_clip(
+                    &clip,
+                    logp,
+                    old,
+                    *advantage,
+                    1.0 / tokens as f64,
+                    &mut dlogp[range.clone()],
+                );
                 sums.policy.merge(stats);
-                sums.entropy += g.entropy[range.clone()].iter().map(|e| *e as f64).sum::<f64>();
+                sums.entropy += g.entropy[range.clone()]
+                    .iter()
+                    .map(|e| *e as f64)
+                    .sum::<f64>();
                 sums.rows += range.len();
                 let mismatch = logp.iter().zip(old).map(|(a, b)| (a - b).abs());
                 sums.mismatch = mismatch.fold(sums.mismatch, f32::max);
                 if let (Some(i), Some(rule)) = (*zc, &self.self_reward) {
-                    let (loss, slope) = self_reward_mse(rule, g.logp[i], l.reward(), weights.of(l.correct), mse_scale);
+                    let (loss, slope) = self_reward_mse(
+                        rule,
+                        g.logp[i],
+                        l.reward(),
+                        weights.of(l.correct),
+                        mse_scale,
+                    );
                     sums.mse += loss;
                     dlogp[i] += (alpha * slope as f64) as f32;
                 }
             }
-            self.decoder.backward(&self.cpu, &mut self.ws, &g, &dlogp, None, &mut self.gradients);
+            self.decoder.backward(
+                &self.cpu,
+                &mut self.ws,
+                &g,
+                &dlogp,
+                None,
+                &mut self.gradients,
+            );
         }
         if !sums.policy.loss.is_finite() || !sums.mse.is_finite() {
-            let what = format!("the loss is {} (policy) and {} (self-reward)", sums.policy.loss, sums.mse);
+            let what = format!(
+                "the loss is {} (policy) and {} (self-reward)",
+                sums.policy.loss, sums.mse
+            );
             return Err(self.diverged(step, what));
         }
         Ok(sums)
@@ -159,36 +219,69 @@ impl Trainer {
             phase: "training",
             step,
             what,
-            remedy: "the last checkpoint is from before it; lower optimizer.lr or self_reward.alpha".into(),
+            remedy:
+                "the last checkpoint is from before it; lower optimizer.lr or self_reward.alpha"
+                    .into(),
         }
     }
 
-    fn measure(&self, groups: &[(Vec<u32>, Vec<(Labelled, f32)>)], sums: &Sums) -> Map<String, Value> {
-        let all: Vec<&Labelled> = groups.iter().flat_map(|(_, g)| g.iter().map(|(l, _)| l)).collect();
+    fn measure(
+        &self,
+        groups: &[(Vec<u32>, Vec<(Labelled, f32)>)],
+        sums: &Sums,
+    ) -> Map<String, Value> {
+        let all: Vec<&Labelled> = groups
+            .iter()
+            .flat_map(|(_, g)| g.iter().map(|(l, _)| l))
+            .collect();
         let n = all.len() as f64;
         let mean = |f: &dyn Fn(&Labelled) -> f64| all.iter().map(|l| f(l)).sum::<f64>() / n;
         let accuracy = mean(&|l| l.reward() as f64);
-        let uniform = groups.iter().filter(|(_, g)| g.iter().all(|(l, _)| l.correct == g[0].0.correct)).count();
+        let uniform = groups
+            .iter()
+            .filter(|(_, g)| g.iter().all(|(l, _)| l.correct == g[0].0.correct))
+            .count();
         let mut m = Map::new();
         let mut put = |key: &str, value: Value| m.insert(key.into(), value);
         put("reward/mean", json!(accuracy));
         put("reward/verifier", json!(accuracy));
-        put("reward/uniform_groups", json!(uniform as f64 / groups.len() as f64));
+        put(
+            "reward/uniform_groups",
+            json!(uniform as f64 / groups.len() as f64),
+        );
         put("policy/loss", json!(sums.policy.loss));
         put("policy/clip_fraction", json!(sums.policy.clip_fraction()));
         put("policy/kl", json!(sums.policy.approx_kl()));
-        put("policy/entropy", json!(sums.entropy / sums.rows.max(1) as f64));
+        put(
+            "policy/entropy",
+            json!(sums.entropy / sums.rows.max(1) as f64),
+        );
         put("policy/logprob_mismatch", json!(sums.mismatch));
-        put("rollout/length_mean", json!(mean(&|l| l.response.ids.len() as f64)));
-        put("rollout/truncated", json!(mean(&|l| f64::from(u8::from(!l.response.finished())))));
+        put(
+            "rollout/length_mean",
+            json!(mean(&|l| l.response.ids.len() as f64)),
+        );
+        put(
+            "rollout/truncated",
+            json!(mean(&|l| f64::from(u8::from(!l.response.finished())))),
+        );
         if let Some(zc) = self.zc {
-            let drawn: usize = all.iter().map(|l| l.response.ids.iter().filter(|id| **id == zc).count()).sum();
+            let drawn: usize = all
+                .iter()
+                .map(|l| l.response.ids.iter().filter(|id| **id == zc).count())
+                .sum();
             put("rollout/self_reward_token_sampled", json!(drawn));
         }
         if self.self_reward.is_some() {
             let judged: Vec<Judged> = all
                 .iter()
-                .filter_map(|l| Some(Judged { score: l.score?, correct: l.correct, length: l.response.ids.len() as u32 }))
+                .filter_map(|l| {
+                    Some(Judged {
+                        score: l.score?,
+                        correct: l.correct,
+                        length: l.response.ids.len() as u32,
+                    })
+                })
                 .collect();
             let metrics = JudgeMetrics::of(&judged, 15);
             let logp = |correct: bool| {

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use laser_kernels::Cpu;
 use laser_model::init_weights;
-use laser_rl::{Calibration, Evaluation, SelfReward, group_stats, partition_excess, smallest_beta_v};
+use laser_rl::{
+    Calibration, Evaluation, SelfReward, group_stats, partition_excess, smallest_beta_v,
+};
 use laser_rng::Rng;
 use laser_rollout::{Monitor, RolloutError, Sampling};
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,10 @@ use serde_json::{Map, Value, json};
 
 use crate::TrainError;
 use crate::evaluate::{EvalResult, SampleRow};
-use crate::files::{append_line, create_folder, folder_atomically, read, remove_folder, retain_lines, write_atomically};
+use crate::files::{
+    append_line, create_folder, folder_atomically, read, remove_folder, retain_lines,
+    write_atomically,
+};
 use crate::optimizer::Moments;
 use crate::recipe::{CRef, Recipe};
 use crate::save::{Checkpoint, ModelFiles, State, newest, prune};
@@ -114,7 +119,14 @@ impl<'a> Run<'a> {
         monitor: Arc<Monitor>,
         observer: &'a mut dyn Observer,
     ) -> Self {
-        Run { recipe, options, observer, monitor, started: Instant::now(), before: 0.0 }
+        Run {
+            recipe,
+            options,
+            observer,
+            monitor,
+            started: Instant::now(),
+            before: 0.0,
+        }
     }
 
     /// Does all of it.
@@ -162,11 +174,19 @@ impl<'a> Run<'a> {
         if config.exists() && !self.options.resume {
             let other = Recipe::load(&config, &[])?;
             let same = other == self.recipe;
-            if !(same && self.path("summary.json").exists()) && newest(&self.path("checkpoints"))?.is_some() {
-                let what = if same { "an unfinished run" } else { "the run of another recipe" };
+            if !(same && self.path("summary.json").exists())
+                && newest(&self.path("checkpoints"))?.is_some()
+            {
+                let what = if same {
+                    "an unfinished run"
+                } else {
+                    "the run of another recipe"
+                };
                 return Err(TrainError::file(
                     out,
-                    format!("the folder holds {what}; continue it with --resume, or choose another folder with --out"),
+                    format!(
+                        "the folder holds {what}; continue it with --resume, or choose another folder with --out"
+                    ),
                 ));
             }
         }
@@ -174,9 +194,18 @@ impl<'a> Run<'a> {
             for folder in ["checkpoints", "samples"] {
                 remove_folder(&self.path(folder))?;
             }
-            for file in ["metrics.jsonl", "evals.jsonl", "results.jsonl", "summary.json", "report.html", "base-test.json"] {
+            for file in [
+                "metrics.jsonl",
+                "evals.jsonl",
+                "results.jsonl",
+                "summary.json",
+                "report.html",
+                "base-test.json",
+            ] {
                 match std::fs::remove_file(self.path(file)) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(TrainError::io(&self.path(file), e)),
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(TrainError::io(&self.path(file), e));
+                    }
                     _ => {}
                 }
             }
@@ -187,19 +216,31 @@ impl<'a> Run<'a> {
 
     /// The trainer around a base model: loaded, or made by the warm start.
     fn base(&mut self, cpu: Cpu) -> Result<Trainer, TrainError> {
-        let given = (!self.recipe.model.path.is_empty()).then(|| PathBuf::from(&self.recipe.model.path));
-        let cached = self.options.base.clone().unwrap_or_else(|| self.path("base"));
+        let given =
+            (!self.recipe.model.path.is_empty()).then(|| PathBuf::from(&self.recipe.model.path));
+        let cached = self
+            .options
+            .base
+            .clone()
+            .unwrap_or_else(|| self.path("base"));
         let made = self.options.base.is_some() || is_base(&cached, &self.base_fingerprint());
         if let Some(dir) = given.or(made.then_some(cached.clone())) {
             if self.options.base.is_some() && !is_base(&dir, &self.base_fingerprint()) {
                 let problem = "not a base model of this recipe's seed, model, warm start and tasks; leave out --base to make one";
                 return Err(TrainError::file(&dir, problem));
             }
-            self.observer.note(&format!("base model: {}", dir.display()));
+            self.observer
+                .note(&format!("base model: {}", dir.display()));
             let files = ModelFiles::load(&dir)?;
             let config = files.config()?;
             let weights = Checkpoint { dir }.weights(&config)?;
-            return Trainer::new(self.recipe.clone(), cpu, files, &weights, self.monitor.clone());
+            return Trainer::new(
+                self.recipe.clone(),
+                cpu,
+                files,
+                &weights,
+                self.monitor.clone(),
+            );
         }
         self.warm_start(cpu, &cached)
     }
@@ -216,7 +257,13 @@ impl<'a> Run<'a> {
             (Some(c), Some(_)) => c.weights(&config)?,
             _ => init_weights(&config, Stream::Weights.seed(self.recipe.seed)),
         };
-        let mut t = Trainer::new(self.recipe.clone(), cpu, files, &weights, self.monitor.clone())?;
+        let mut t = Trainer::new(
+            self.recipe.clone(),
+            cpu,
+            files,
+            &weights,
+            self.monitor.clone(),
+        )?;
         let mut done = 0;
         if let (Some(c), Some(s)) = (&checkpoint, &state) {
             c.load_moments(&mut t, s.updates)?;
@@ -249,7 +296,10 @@ impl<'a> Run<'a> {
         let fingerprint = json!({"fingerprint": self.base_fingerprint()});
         folder_atomically(base, |dir| {
             Checkpoint::write_model(dir, &t)?;
-            write_atomically(&dir.join("base.json"), format!("{fingerprint:#}\n").as_bytes())
+            write_atomically(
+                &dir.join("base.json"),
+                format!("{fingerprint:#}\n").as_bytes(),
+            )
         })?;
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
@@ -265,21 +315,40 @@ impl<'a> Run<'a> {
                 "the checkpoint belongs to a run with another recipe; resume with that one (config.toml), or choose another --out",
             ));
         }
-        self.observer.note(&format!("resuming after step {}: {}", state.step, checkpoint.dir.display()));
+        self.observer.note(&format!(
+            "resuming after step {}: {}",
+            state.step,
+            checkpoint.dir.display()
+        ));
         let files = ModelFiles::load(&checkpoint.dir)?;
         let weights = checkpoint.weights(&files.config()?)?;
-        let mut t = Trainer::new(self.recipe.clone(), cpu, files, &weights, self.monitor.clone())?;
+        let mut t = Trainer::new(
+            self.recipe.clone(),
+            cpu,
+            files,
+            &weights,
+            self.monitor.clone(),
+        )?;
         checkpoint.load_moments(&mut t, state.updates)?;
         // Lines that were written after the checkpoint will be written again.
         let done = state.step;
-        let kept = move |v: &Value| v["phase"] == "sft" || v["step"].as_u64().is_some_and(|s| s <= done);
+        let kept =
+            move |v: &Value| v["phase"] == "sft" || v["step"].as_u64().is_some_and(|s| s <= done);
         for file in ["metrics.jsonl", "evals.jsonl"] {
             retain_lines(&self.path(file), kept)?;
         }
         self.before = read(&self.path("metrics.jsonl"))?
             .lines()
             .filter_map(|l| serde_json::from_str::<Value>(l).ok())
-            .filter_map(|v| Some(v["seconds"].as_object()?.values().filter_map(Value::as_f64).sum::<f64>()))
+            .filter_map(|v| {
+                Some(
+                    v["seconds"]
+                        .as_object()?
+                        .values()
+                        .filter_map(Value::as_f64)
+                        .sum::<f64>(),
+                )
+            })
             .sum();
         Ok((t, done))
     }
@@ -298,7 +367,10 @@ impl<'a> Run<'a> {
             self_reward: t.self_reward,
             c_ref_measured: measured,
         };
-        write_atomically(&self.path("base-test.json"), format!("{}\n", json!(base)).as_bytes())?;
+        write_atomically(
+            &self.path("base-test.json"),
+            format!("{}\n", json!(base)).as_bytes(),
+        )?;
         self.observer.tested(0, &base.metrics);
         self.observer.end(Phase::TestBase);
         Ok(base)
@@ -318,7 +390,10 @@ impl<'a> Run<'a> {
         let logps: Vec<f32> = self.cancellable(t, 0, |t| {
             let problems = t.problems(Split::Train, stream, 0, CALIBRATION_PAIRS)?;
             let groups = t.respond(&problems, 1, [stream, 0], Sampling::default())?;
-            Ok(groups.iter().flat_map(|(_, g)| g.iter().filter_map(|l| l.response.self_logprob)).collect())
+            Ok(groups
+                .iter()
+                .flat_map(|(_, g)| g.iter().filter_map(|l| l.response.self_logprob))
+                .collect())
         })?;
         if logps.len() < 2 {
             return Err(TrainError::SelfReward(format!(
@@ -328,7 +403,11 @@ impl<'a> Run<'a> {
             )));
         }
         let stats = group_stats(&logps);
-        let excess = logps.iter().map(|l| partition_excess(*l, s.beta_v)).sum::<f64>() / logps.len() as f64;
+        let excess = logps
+            .iter()
+            .map(|l| partition_excess(*l, s.beta_v))
+            .sum::<f64>()
+            / logps.len() as f64;
         let rule = SelfReward {
             beta_v: s.beta_v,
             c_ref: match s.c_ref {
@@ -368,7 +447,9 @@ impl<'a> Run<'a> {
         self.observer.begin(Phase::Train, done, r.steps);
         for step in done + 1..=r.steps {
             let result = match t.cpu.clone().install(|| t.reinforce_step(step)) {
-                Err(TrainError::Rollout(RolloutError::Cancelled)) => return Err(self.save_and_stop(t, step - 1)?),
+                Err(TrainError::Rollout(RolloutError::Cancelled)) => {
+                    return Err(self.save_and_stop(t, step - 1)?);
+                }
                 other => other?,
             };
             self.record(Phase::Train, Value::Object(result.metrics))?;
@@ -379,7 +460,10 @@ impl<'a> Run<'a> {
                     .zip(&result.groups)
                     .flat_map(|(p, g)| g.iter().map(|(l, a)| SampleRow::new(p, l, Some(*a))))
                     .collect();
-                write_rows(&self.path("samples").join(format!("step-{step}.jsonl")), &rows)?;
+                write_rows(
+                    &self.path("samples").join(format!("step-{step}.jsonl")),
+                    &rows,
+                )?;
             }
             if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
                 self.save(t, step)?;
@@ -397,7 +481,11 @@ impl<'a> Run<'a> {
 
     fn finish(&mut self, t: &Trainer, base: &BaseTest, steps: u64) -> Result<Outcome, TrainError> {
         self.observer.begin(Phase::TestFinal, 0, 1);
-        let EvalResult { metrics, calibration, rows } = self.cancellable(t, steps, |t| {
+        let EvalResult {
+            metrics,
+            calibration,
+            rows,
+        } = self.cancellable(t, steps, |t| {
             let e = &t.recipe.evaluation;
             t.test(e.problems, e.samples)
         })?;
@@ -411,19 +499,34 @@ impl<'a> Run<'a> {
             "c_ref_measured": base.c_ref_measured, "base": base.metrics, "final": metrics,
             "base_calibration": base.calibration, "calibration": calibration,
         });
-        write_atomically(&self.path("summary.json"), format!("{summary:#}\n").as_bytes())?;
+        write_atomically(
+            &self.path("summary.json"),
+            format!("{summary:#}\n").as_bytes(),
+        )?;
         self.observer.end(Phase::TestFinal);
         let checkpoint = self.path("checkpoints").join(format!("step-{steps}"));
-        Ok(Outcome { base: base.metrics.clone(), last: metrics, seconds, checkpoint })
+        Ok(Outcome {
+            base: base.metrics.clone(),
+            last: metrics,
+            seconds,
+            checkpoint,
+        })
     }
 
     /// Tokens over seconds of all lines of `metrics.jsonl`.
     fn tokens_per_second(&self) -> Result<Value, TrainError> {
         let text = read(&self.path("metrics.jsonl"))?;
-        let lines: Vec<Value> = text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+        let lines: Vec<Value> = text
+            .lines()
+            .filter_map(|l| serde_json::from_str(l).ok())
+            .collect();
         let rate = |kind: &str| {
             let rl = lines.iter().filter(|l| l["phase"] != "sft");
-            let sum = |key: &str| rl.clone().filter_map(|l| l[key][kind].as_f64()).sum::<f64>();
+            let sum = |key: &str| {
+                rl.clone()
+                    .filter_map(|l| l[key][kind].as_f64())
+                    .sum::<f64>()
+            };
             (sum("seconds") > 0.0).then(|| sum("tokens") / sum("seconds"))
         };
         Ok(json!({"rollout": rate("rollout"), "train": rate("train")}))
@@ -501,8 +604,19 @@ impl<'a> Run<'a> {
     /// it is cut into batches may change on resume.
     fn run_fingerprint(&self) -> String {
         let r = &self.recipe;
-        let rollout = (r.rollout.prompts, r.rollout.samples, r.rollout.max_new_tokens);
-        let parts = json!([self.base_fingerprint(), r.model.path, rollout, r.policy, r.self_reward, r.optimizer]);
+        let rollout = (
+            r.rollout.prompts,
+            r.rollout.samples,
+            r.rollout.max_new_tokens,
+        );
+        let parts = json!([
+            self.base_fingerprint(),
+            r.model.path,
+            rollout,
+            r.policy,
+            r.self_reward,
+            r.optimizer
+        ]);
         fingerprint(&parts.to_string())
     }
 }
@@ -514,7 +628,9 @@ fn fingerprint(text: &str) -> String {
 
 fn is_base(dir: &Path, fingerprint: &str) -> bool {
     let file = dir.join("base.json");
-    let json = read(&file).ok().and_then(|t| serde_json::from_str::<Value>(&t).ok());
+    let json = read(&file)
+        .ok()
+        .and_then(|t| serde_json::from_str::<Value>(&t).ok());
     json.is_some_and(|v| v["fingerprint"] == fingerprint)
 }
 

@@ -24,7 +24,10 @@ const CARRIED: [&str; 7] = [
     "chat_template.jinja",
 ];
 const WEIGHTS: &str = "model.safetensors";
-const MOMENTS: [&str; 2] = ["optimizer-first.safetensors", "optimizer-second.safetensors"];
+const MOMENTS: [&str; 2] = [
+    "optimizer-first.safetensors",
+    "optimizer-second.safetensors",
+];
 const STATE: &str = "trainer.json";
 
 /// The files that describe a model, without its weights.
@@ -39,9 +42,18 @@ impl ModelFiles {
         let text = |v: serde_json::Value| format!("{v:#}\n").into_bytes();
         ModelFiles(vec![
             ("config.json".into(), text(config.into())),
-            ("generation_config.json".into(), text(json!({"do_sample": true, "temperature": 1.0, "eos_token_id": eos}))),
-            ("tokenizer.json".into(), crate::demo::tokenizer_json().into_bytes()),
-            ("tokenizer_config.json".into(), text(crate::demo::tokenizer_config())),
+            (
+                "generation_config.json".into(),
+                text(json!({"do_sample": true, "temperature": 1.0, "eos_token_id": eos})),
+            ),
+            (
+                "tokenizer.json".into(),
+                crate::demo::tokenizer_json().into_bytes(),
+            ),
+            (
+                "tokenizer_config.json".into(),
+                text(crate::demo::tokenizer_config()),
+            ),
         ])
     }
 
@@ -51,7 +63,10 @@ impl ModelFiles {
         for name in CARRIED {
             let path = dir.join(name);
             if path.exists() || name == "config.json" || name == "tokenizer.json" {
-                files.push((name.to_owned(), std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?));
+                files.push((
+                    name.to_owned(),
+                    std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?,
+                ));
             }
         }
         Ok(ModelFiles(files))
@@ -63,18 +78,26 @@ impl ModelFiles {
 
     pub(crate) fn config(&self) -> Result<ModelConfig, TrainError> {
         let bytes = self.get("config.json").unwrap_or_default();
-        let raw = serde_json::from_slice(bytes)
-            .map_err(|e| TrainError::file(Path::new("config.json"), format!("not a JSON object: {e}")))?;
+        let raw = serde_json::from_slice(bytes).map_err(|e| {
+            TrainError::file(Path::new("config.json"), format!("not a JSON object: {e}"))
+        })?;
         Ok(ModelConfig::from_json(&raw)?)
     }
 
     pub(crate) fn text(&self) -> Result<Text, TrainError> {
         let tokenizer = self.get("tokenizer.json").unwrap_or_default();
-        Ok(Text::from_parts(tokenizer, self.get("tokenizer_config.json"), self.get("chat_template.jinja"))?)
+        Ok(Text::from_parts(
+            tokenizer,
+            self.get("tokenizer_config.json"),
+            self.get("chat_template.jinja"),
+        )?)
     }
 
     pub(crate) fn eos(&self, config: &ModelConfig) -> Result<Vec<u32>, TrainError> {
-        Ok(checkpoint::eos_ids(self.get("generation_config.json"), config)?)
+        Ok(checkpoint::eos_ids(
+            self.get("generation_config.json"),
+            config,
+        )?)
     }
 }
 
@@ -110,7 +133,10 @@ impl Checkpoint {
             write_model_files(dir, t)?;
             for (name, moments) in MOMENTS.iter().zip([&t.moments.first, &t.moments.second]) {
                 let host = t.decoder.download_like(&t.cpu, moments);
-                write_atomically(&dir.join(name), &checkpoint::weights_to_bytes(&t.decoder.config, &host)?)?;
+                write_atomically(
+                    &dir.join(name),
+                    &checkpoint::weights_to_bytes(&t.decoder.config, &host)?,
+                )?;
             }
             write_atomically(&dir.join(STATE), format!("{:#}\n", json!(state)).as_bytes())
         })
@@ -129,7 +155,8 @@ impl Checkpoint {
 
     /// Puts the optimizer's moments back.
     pub(crate) fn load_moments(&self, t: &mut Trainer, updates: u64) -> Result<(), TrainError> {
-        let host = MOMENTS.map(|name| checkpoint::load_tensors(&[self.dir.join(name)], &t.decoder.config));
+        let host =
+            MOMENTS.map(|name| checkpoint::load_tensors(&[self.dir.join(name)], &t.decoder.config));
         let [first, second] = host;
         upload(&t.cpu, &first?, &mut t.moments.first);
         upload(&t.cpu, &second?, &mut t.moments.second);
@@ -143,7 +170,9 @@ impl Checkpoint {
         if !path.exists() {
             return Ok(None);
         }
-        serde_json::from_str(&read(&path)?).map(Some).map_err(|e| TrainError::file(&path, e))
+        serde_json::from_str(&read(&path)?)
+            .map(Some)
+            .map_err(|e| TrainError::file(&path, e))
     }
 }
 
@@ -171,14 +200,20 @@ fn write_model_files(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
 
 /// The newest complete checkpoint among `dir/step-N`.
 pub(crate) fn newest(dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
-    Ok(all(dir)?.into_iter().next_back().map(|(_, dir)| Checkpoint { dir }))
+    Ok(all(dir)?
+        .into_iter()
+        .next_back()
+        .map(|(_, dir)| Checkpoint { dir }))
 }
 
 /// Removes all but the `keep` newest checkpoints.
 pub(crate) fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
     let checkpoints = all(dir)?;
     let old = checkpoints.len().saturating_sub(keep);
-    checkpoints.iter().take(old).try_for_each(|(_, dir)| crate::files::remove_folder(dir))
+    checkpoints
+        .iter()
+        .take(old)
+        .try_for_each(|(_, dir)| crate::files::remove_folder(dir))
 }
 
 fn all(dir: &Path) -> Result<Vec<(u64, PathBuf)>, TrainError> {
@@ -188,7 +223,9 @@ fn all(dir: &Path) -> Result<Vec<(u64, PathBuf)>, TrainError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| TrainError::io(dir, e))? {
         let path = entry.map_err(|e| TrainError::io(dir, e))?.path();
-        let step = path.file_name().and_then(|n| n.to_str()?.strip_prefix("step-")?.parse().ok());
+        let step = path
+            .file_name()
+            .and_then(|n| n.to_str()?.strip_prefix("step-")?.parse().ok());
         if let Some(step) = step.filter(|_| path.join(STATE).exists()) {
             found.push((step, path));
         }

@@ -103,7 +103,11 @@ impl Trainer {
             .enumerate()
             .map(|(i, p)| {
                 let prompt = self.text.encode(&p.prompt)?;
-                Ok(Request { prompt, samples, seed: vec![seed[0], seed[1], i as u64] })
+                Ok(Request {
+                    prompt,
+                    samples,
+                    seed: vec![seed[0], seed[1], i as u64],
+                })
             })
             .collect::<Result<Vec<_>, ModelError>>()?;
         let generation = Generation {
@@ -118,7 +122,12 @@ impl Trainer {
             .into_iter()
             .zip(groups)
             .zip(problems)
-            .map(|((r, group), p)| Ok((r.prompt, label(&self.text, p, group, self.self_reward.as_ref())?)))
+            .map(|((r, group), p)| {
+                Ok((
+                    r.prompt,
+                    label(&self.text, p, group, self.self_reward.as_ref())?,
+                ))
+            })
             .collect()
     }
 
@@ -131,14 +140,20 @@ impl Trainer {
         count: usize,
     ) -> Result<Vec<Problem>, TrainError> {
         (first..first + count as u64)
-            .map(|i| self.mixture.problem(split, stream, i).map_err(TrainError::from))
+            .map(|i| {
+                self.mixture
+                    .problem(split, stream, i)
+                    .map_err(TrainError::from)
+            })
             .collect()
     }
 
     /// Clips, updates, clears. The norm before clipping.
     pub(crate) fn update(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, f64> {
         self.decoder.finish(&self.cpu, &mut self.gradients);
-        let norm = self.moments.update(&self.cpu, &mut self.decoder, &self.gradients, optimizer, lr);
+        let norm =
+            self.moments
+                .update(&self.cpu, &mut self.decoder, &self.gradients, optimizer, lr);
         self.gradients.clear(&self.cpu);
         norm
     }
@@ -160,7 +175,9 @@ fn self_reward_token(recipe: &Recipe, text: &Text, eos: &[u32]) -> Result<Option
         fail("the tokenizer has no such token; name one of its unused special tokens".into())
     })?;
     if eos.contains(&id) {
-        return Err(fail("it ends responses (EOS); name a token that is never used".into()));
+        return Err(fail(
+            "it ends responses (EOS); name a token that is never used".into(),
+        ));
     }
     Ok(Some(id))
 }

@@ -1,8 +1,8 @@
 //! The supervised warm start: from fresh weights to a base model.
 
 use laser_rl::nll;
-use laser_rollout::score::{Batch, Sequence, micro_batches};
 use laser_rollout::RolloutError;
+use laser_rollout::score::{Batch, Sequence, micro_batches};
 
 use crate::TrainError;
 use crate::recipe::LearningRate;
@@ -27,7 +27,12 @@ impl Trainer {
     pub(crate) fn warm_step(&mut self, step: u64) -> Result<WarmStep, TrainError> {
         let w = self.recipe.warm_start.clone();
         let stream = Stream::WarmStart.seed(self.recipe.seed);
-        let problems = self.problems(Split::Train, stream, (step - 1) * w.batch_size as u64, w.batch_size)?;
+        let problems = self.problems(
+            Split::Train,
+            stream,
+            (step - 1) * w.batch_size as u64,
+            w.batch_size,
+        )?;
         let texts = problems
             .iter()
             .map(|p| {
@@ -36,8 +41,14 @@ impl Trainer {
                 Ok((self.text.encode(&p.prompt)?, solution))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        let sequences: Vec<Sequence> =
-            texts.iter().map(|(p, s)| Sequence { prompt: p, response: s, finished: true }).collect();
+        let sequences: Vec<Sequence> = texts
+            .iter()
+            .map(|(p, s)| Sequence {
+                prompt: p,
+                response: s,
+                finished: true,
+            })
+            .collect();
         let zc = self.zc.filter(|_| w.self_reward_weight > 0.0);
         let scale = 1.0 / sequences.iter().map(|s| s.response.len()).sum::<usize>() as f64;
         let zc_scale = w.self_reward_weight / sequences.len() as f64;
@@ -54,9 +65,13 @@ impl Trainer {
                 return Err(RolloutError::Cancelled.into());
             }
             let batch = Batch::new(&sequences[cut], zc);
-            self.decoder.forward(&self.cpu, &mut self.ws, &batch.ids, &batch.segments);
-            let g = self.decoder.gather(&self.cpu, &mut self.ws, batch.rows, batch.targets);
-            laser_rl::check_finite("log-probabilities", &g.logp).map_err(|e| diverged(e.to_string()))?;
+            self.decoder
+                .forward(&self.cpu, &mut self.ws, &batch.ids, &batch.segments);
+            let g = self
+                .decoder
+                .gather(&self.cpu, &mut self.ws, batch.rows, batch.targets);
+            laser_rl::check_finite("log-probabilities", &g.logp)
+                .map_err(|e| diverged(e.to_string()))?;
             let mut dlogp = vec![0.0; g.logp.len()];
             for (range, zc) in batch.responses.iter().zip(&batch.self_rewards) {
                 result.loss += nll(&g.logp[range.clone()], scale, &mut dlogp[range.clone()]);
@@ -66,7 +81,14 @@ impl Trainer {
                     result.self_logp += g.logp[i] as f64 / sequences.len() as f64;
                 }
             }
-            self.decoder.backward(&self.cpu, &mut self.ws, &g, &dlogp, None, &mut self.gradients);
+            self.decoder.backward(
+                &self.cpu,
+                &mut self.ws,
+                &g,
+                &dlogp,
+                None,
+                &mut self.gradients,
+            );
             result.tokens += batch.ids.len();
         }
         result.lr = w.optimizer.at(step, w.steps);

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 
 use laser_verify::{Verdict, verify};
 
-use laser_rng::Rng;
 use super::step::{Op, Step};
 use super::{ANSWER_MARK, Difficulty, Limits, MaxChars, at_answer_mark, plain_number};
+use laser_rng::Rng;
 
 /// The largest value that a generated chain takes.
 const MAX_VALUE: u32 = 99;

@@ -6,13 +6,13 @@
 
 use std::borrow::Cow;
 
-use laser_rng::Rng;
 use super::split::{Request, Split, first_on_side};
 use super::step::{Op, Step};
 use super::{
     ANSWER_MARK, Difficulty, Limits, MaxChars, Problem, Task, TaskError, at_answer_mark,
     plain_number,
 };
+use laser_rng::Rng;
 
 const NAME: &str = "countdown";
 

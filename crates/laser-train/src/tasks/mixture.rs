@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use laser_rng::Rng;
 use super::split::fnv1a;
 use super::{Difficulty, MaxChars, Problem, Split, Task, TaskError, task};
+use laser_rng::Rng;
 
 /// One task's share of a [`Mixture`], as a recipe writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use laser_rng::Rng;
 use super::*;
+use laser_rng::Rng;
 
 const SPLITS: [Split; 2] = [Split::Train, Split::Test];
 

@@ -1,0 +1,55 @@
+"""Checks the files of a run: every stable name is there, and the numbers are numbers."""
+
+import json
+import math
+import sys
+from pathlib import Path
+
+run, steps = Path(sys.argv[1]), int(sys.argv[2])
+
+
+def estimate(e, where):
+    assert set(e) == {"value", "low", "high"}, where
+    if e["value"] is not None:
+        assert all(math.isfinite(e[k]) for k in e), where
+        assert e["low"] - 1e-9 <= e["value"] <= e["high"] + 1e-9, (where, e)
+
+
+summary = json.loads((run / "summary.json").read_text())
+assert summary["steps"] == steps and summary["recipe"] == "laser"
+assert summary["seconds"] > 0 and summary["tokens_per_second"]["rollout"] > 0
+for model in ("base", "final"):
+    m = summary[model]
+    estimate(m["accuracy"], model)
+    assert m["accuracy"]["value"] is not None
+    for group in ("pass_at", "maj_at", "weighted_at", "best_at"):
+        assert "8" in m[group], group
+        for k, e in m[group].items():
+            estimate(e, f"{model}.{group}.{k}")
+    for name in ("f1", "tpr", "tnr", "auroc", "ece", "spearman_length"):
+        estimate(m["self_verification"][name], name)
+
+lines = [json.loads(l) for l in (run / "metrics.jsonl").read_text().splitlines()]
+training = [l for l in lines if l.get("phase") != "sft"]
+assert [l["step"] for l in training] == list(range(1, steps + 1))
+for l in training:
+    for key in ("reward/mean", "policy/entropy", "optim/grad_norm", "rollout/length_mean"):
+        assert math.isfinite(l[key]), key
+    assert l["policy/logprob_mismatch"] == 0.0, "sampled and recomputed log-probabilities differ"
+    assert l["rollout/self_reward_token_sampled"] == 0
+
+for name in ("results.jsonl", "samples/step-3.jsonl"):
+    rows = [json.loads(l) for l in (run / name).read_text().splitlines()]
+    assert rows, name
+    for key in ("prompt", "response", "gold", "extracted", "correct", "reward", "self_logprob",
+                "self_reward", "advantage", "length", "finish"):
+        assert key in rows[0], (name, key)
+
+checkpoint = run / "checkpoints" / f"step-{steps}"
+for name in ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+             "model.safetensors", "laser.json", "trainer.json"):
+    assert (checkpoint / name).exists(), name
+page = (run / "report.html").read_text()
+assert page.count("<svg") >= 6 and 'src="http' not in page and 'href="http' not in page
+assert not list(run.rglob("*.partial"))
+print(f"{run.name}: files and numbers are in order")

@@ -1,0 +1,140 @@
+//! The end of a run in a table.
+
+use comfy_table::{CellAlignment, Table, presets};
+use laser_rl::{Estimate, Evaluation};
+use laser_train::Outcome;
+
+/// A number, or a dash where there is none.
+pub fn number(x: Option<f64>, digits: usize) -> String {
+    x.map_or("–".into(), |x| format!("{x:.digits$}"))
+}
+
+/// A share in percent, without its interval.
+pub fn percent(e: Option<&Estimate>) -> String {
+    e.and_then(|e| e.value)
+        .map_or("–".into(), |x| format!("{:.1} %", 100.0 * x))
+}
+
+fn with_interval(e: &Estimate) -> String {
+    match (e.value, e.low, e.high) {
+        (Some(x), Some(low), Some(high)) => format!("{x:.3}  [{low:.3}, {high:.3}]"),
+        (value, ..) => number(value, 3),
+    }
+}
+
+/// The base and the final model side by side, with 95 % intervals.
+pub fn text(outcome: &Outcome) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["test problems, 95 % intervals", "base", "trained"]);
+    for (name, get) in rows(&outcome.last) {
+        table.add_row([
+            name,
+            with_interval(&get(&outcome.base)),
+            with_interval(&get(&outcome.last)),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!(
+        "{table}\n{}\ntook    {:.0} s",
+        verdict(&outcome.last),
+        outcome.seconds
+    )
+}
+
+type Get = Box<dyn Fn(&Evaluation) -> Estimate>;
+
+fn rows(e: &Evaluation) -> Vec<(String, Get)> {
+    let mut rows: Vec<(String, Get)> = vec![("accuracy (avg@n)".into(), Box::new(|e| e.accuracy))];
+    let undefined = Estimate {
+        value: None,
+        low: None,
+        high: None,
+    };
+    if let Some(k) = vote_size(e) {
+        let names = [
+            format!("pass@{k}"),
+            format!("maj@{k}"),
+            format!("weighted maj@{k}"),
+            format!("best@{k}"),
+        ];
+        let [pass, maj, weighted, best] = names;
+        rows.push((
+            pass,
+            Box::new(move |e| e.pass_at.get(&k).copied().unwrap_or(undefined)),
+        ));
+        rows.push((
+            maj,
+            Box::new(move |e| e.maj_at.get(&k).copied().unwrap_or(undefined)),
+        ));
+        rows.push((
+            weighted,
+            Box::new(move |e| e.weighted_at.get(&k).copied().unwrap_or(undefined)),
+        ));
+        rows.push((
+            best,
+            Box::new(move |e| e.best_at.get(&k).copied().unwrap_or(undefined)),
+        ));
+        let difference = format!("weighted − maj @{k}");
+        rows.push((
+            difference,
+            Box::new(move |e| e.weighted_minus_maj.get(&k).copied().unwrap_or(undefined)),
+        ));
+    }
+    rows.push((
+        "self-verification F1".into(),
+        Box::new(|e| e.self_verification.f1),
+    ));
+    rows.push((
+        "  TPR (right judged right)".into(),
+        Box::new(|e| e.self_verification.tpr),
+    ));
+    rows.push((
+        "  TNR (wrong judged wrong)".into(),
+        Box::new(|e| e.self_verification.tnr),
+    ));
+    rows.push(("  AUROC".into(), Box::new(|e| e.self_verification.auroc)));
+    rows.push((
+        "  ECE (15 bins)".into(),
+        Box::new(|e| e.self_verification.ece),
+    ));
+    rows.push((
+        "  Spearman with length".into(),
+        Box::new(|e| e.self_verification.spearman_length),
+    ));
+    rows
+}
+
+/// The largest measured k up to 8, as in the paper's tables.
+fn vote_size(e: &Evaluation) -> Option<usize> {
+    e.maj_at.keys().copied().filter(|k| *k <= 8).max()
+}
+
+/// What the vote gained, in words that the interval allows.
+fn verdict(e: &Evaluation) -> String {
+    let Some((k, d)) = vote_size(e).and_then(|k| Some((k, e.weighted_minus_maj.get(&k)?))) else {
+        return String::new();
+    };
+    let (Some(x), Some(low), Some(high)) = (d.value, d.low, d.high) else {
+        return String::new();
+    };
+    let points = format!(
+        "{:.1} points [{:.1}, {:.1}]",
+        100.0 * x,
+        100.0 * low,
+        100.0 * high
+    );
+    match (low > 0.0, high < 0.0) {
+        (true, _) => format!(
+            "voting with the self-reward beats plain majority voting at k = {k} by {points}"
+        ),
+        (_, true) => format!(
+            "voting with the self-reward LOSES to plain majority voting at k = {k}: {points}"
+        ),
+        _ => format!(
+            "voting with the self-reward is not distinguishable from majority voting at k = {k}: {points}"
+        ),
+    }
+}

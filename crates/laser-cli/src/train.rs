@@ -1,0 +1,211 @@
+//! `laser train`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result};
+use laser_rollout::Monitor;
+use laser_train::{Recipe, Run, RunOptions};
+
+use crate::follow::Terminal;
+use crate::{BadInput, summary};
+
+/// Recipes that are part of the program.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("laser", include_str!("../../../recipes/laser.toml")),
+    ("grpo", include_str!("../../../recipes/grpo.toml")),
+];
+
+/// Trains a model: warm start, reinforcement learning, tests, report
+///
+/// Without a recipe it runs the built-in demo `laser`: a small model learns to solve problems from
+/// scratch, improves by GRPO, learns by LaSeR to judge its own answers, and is tested before and
+/// after. It needs no network and takes a few minutes on two cores.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  laser train                                     the demo, into runs/laser
+  laser train grpo --seed 2                       the built-in recipe 'grpo', another seed
+  laser train recipes/laser.toml --set self_reward.alpha=0.5 --set steps=300
+  laser train grpo --out runs/grpo --base runs/laser/base     the same base model
+  laser train --resume                            continue what was interrupted")]
+pub struct Args {
+    /// A recipe file, or the name of a built-in recipe: laser, grpo
+    #[arg(default_value = "laser")]
+    recipe: String,
+    /// Folder of the run [default: runs/NAME-OF-THE-RECIPE]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Seed of everything random (overrides the recipe)
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Change a key of the recipe; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Continue the interrupted run in the folder
+    #[arg(long)]
+    resume: bool,
+    /// Base model of an earlier run with the same seed, model, warm start and tasks
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<()> {
+    let recipe = read_recipe(&args)?;
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+    let monitor = Arc::new(Monitor::default());
+    watch_interrupts(&monitor)?;
+    let options = RunOptions {
+        out: out.clone(),
+        resume: args.resume,
+        base: args.base.clone(),
+        threads: args.threads,
+        resume_command: resume_command(&args),
+    };
+    let mut terminal = Terminal::new(monitor.clone());
+    terminal.header(&recipe, &out);
+    let outcome = Run::new(recipe, options, monitor, &mut terminal).execute()?;
+    let report = laser_report::write(&out)?;
+    println!("{}", summary::text(&outcome));
+    println!("model   {}", outcome.checkpoint.display());
+    println!("numbers {}", out.join("summary.json").display());
+    println!("report  {}", report.display());
+    Ok(())
+}
+
+fn read_recipe(args: &Args) -> Result<Recipe> {
+    let mut settings = args.settings.clone();
+    settings.extend(args.seed.map(|s| format!("seed={s}")));
+    if let Some((name, text)) = BUILT_IN.iter().find(|r| r.0 == args.recipe) {
+        return Ok(Recipe::parse(
+            &format!("recipes/{name}.toml"),
+            text,
+            &settings,
+        )?);
+    }
+    let path = Path::new(&args.recipe);
+    if !path.exists() {
+        let names: Vec<&str> = BUILT_IN.iter().map(|r| r.0).collect();
+        let message = format!(
+            "{}: there is no such recipe file; the built-in recipes are {}",
+            args.recipe,
+            names.join(", ")
+        );
+        return Err(BadInput(message).into());
+    }
+    Ok(Recipe::load(path, &settings)?)
+}
+
+/// The first interrupt asks the run to save and stop, the second stops at once.
+fn watch_interrupts(monitor: &Arc<Monitor>) -> Result<()> {
+    let monitor = monitor.clone();
+    ctrlc::set_handler(move || {
+        if monitor.cancel.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!(
+            "\ninterrupted: finishing the micro-step and saving; interrupt again to stop at once"
+        );
+    })
+    .context("could not watch for interrupts")
+}
+
+/// The command line of this run, with `--resume`.
+fn resume_command(args: &Args) -> String {
+    let quote = |s: &str| match s
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_./=".contains(c))
+    {
+        true => s.to_owned(),
+        false => format!("'{}'", s.replace('\'', "'\\''")),
+    };
+    let mut command = format!("laser train {} --resume", quote(&args.recipe));
+    let mut add = |flag: &str, value: String| command += &format!(" {flag} {}", quote(&value));
+    if let Some(out) = &args.out {
+        add("--out", out.display().to_string());
+    }
+    if let Some(seed) = args.seed {
+        add("--seed", seed.to_string());
+    }
+    for setting in &args.settings {
+        add("--set", setting.clone());
+    }
+    if let Some(base) = &args.base {
+        add("--base", base.display().to_string());
+    }
+    if args.threads > 0 {
+        add("--threads", args.threads.to_string());
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use laser_train::TrainError;
+
+    #[derive(Parser)]
+    struct Wrapper {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(words: &[&str]) -> Args {
+        Wrapper::parse_from(std::iter::once(&"train").chain(words)).args
+    }
+
+    #[test]
+    fn the_built_in_recipes_are_valid_and_share_base_and_budget() {
+        let laser = read_recipe(&parse(&["laser"])).unwrap();
+        let grpo = read_recipe(&parse(&["grpo"])).unwrap();
+        assert_eq!(laser, read_recipe(&parse(&[])).unwrap());
+        assert_eq!(
+            (
+                laser.self_reward.alpha > 0.0,
+                grpo.self_reward.alpha,
+                grpo.self_reward.tau
+            ),
+            (true, 0.0, 0.0)
+        );
+        // All else is the same, so that a comparison compares the method.
+        let mut same = grpo.clone();
+        same.name = laser.name.clone();
+        same.self_reward = laser.self_reward.clone();
+        assert_eq!(laser, same);
+    }
+
+    #[test]
+    fn the_resume_command_repeats_what_was_asked() {
+        let args = parse(&[
+            "grpo",
+            "--out",
+            "my runs/a",
+            "--seed",
+            "3",
+            "--set",
+            "tasks=[{a='b'}]",
+        ]);
+        let command = resume_command(&args);
+        assert!(
+            command.starts_with("laser train grpo --resume --out 'my runs/a' --seed 3 --set '"),
+            "{command}"
+        );
+    }
+
+    #[test]
+    fn a_missing_recipe_names_the_built_in_ones() {
+        let e = read_recipe(&parse(&["nope.toml"])).unwrap_err();
+        assert!(e.downcast_ref::<BadInput>().is_some() && e.to_string().contains("laser, grpo"));
+        let e = read_recipe(&parse(&["--set", "x=1"])).unwrap_err();
+        assert!(e.downcast_ref::<TrainError>().unwrap().is_bad_input());
+    }
+}
