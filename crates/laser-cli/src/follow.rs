@@ -123,7 +123,7 @@ impl Observer for Terminal {
             sum("tokens") / sum("seconds").max(1e-9)
         ));
         self.bar.set_position(step);
-        if step != 1 && step % self.stride() != 0 {
+        if step != 1 && !step.is_multiple_of(self.stride()) {
             return;
         }
         let rate = self.tokens / self.last_row.elapsed().as_secs_f64().max(1e-9);

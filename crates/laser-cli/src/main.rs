@@ -38,10 +38,21 @@ fn main() {
         Command::Bench(args) => bench::run(args),
     };
     if let Err(e) = result {
-        eprintln!("error: {e:#}");
+        eprintln!("error: {}", message(&e));
         let bad_input = e.downcast_ref::<BadInput>().is_some()
             || e.downcast_ref::<laser_train::TrainError>()
                 .is_some_and(laser_train::TrainError::is_bad_input);
         std::process::exit(if bad_input { 2 } else { 1 });
     }
+}
+
+/// The error and its causes, without those that its text already holds.
+fn message(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text
 }

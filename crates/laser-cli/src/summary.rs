@@ -138,3 +138,50 @@ fn verdict(e: &Evaluation) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(value: f64, low: f64, high: f64) -> Estimate {
+        Estimate {
+            value: Some(value),
+            low: Some(low),
+            high: Some(high),
+        }
+    }
+
+    fn with_difference(low: f64, high: f64) -> Evaluation {
+        let mut e = Evaluation::default();
+        for k in [4, 8, 16] {
+            e.maj_at.insert(k, estimate(0.5, 0.4, 0.6));
+        }
+        let difference = estimate((low + high) / 2.0, low, high);
+        e.weighted_minus_maj.insert(8, difference);
+        e
+    }
+
+    #[test]
+    fn the_verdict_claims_no_more_than_the_interval_allows() {
+        let words = |low, high| verdict(&with_difference(low, high));
+        assert!(words(0.01, 0.05).contains("beats plain majority voting at k = 8 by 3.0 points"));
+        assert!(words(-0.05, -0.01).contains("LOSES"));
+        assert!(words(-0.01, 0.05).contains("not distinguishable"));
+        assert!(words(0.0, 0.05).contains("not distinguishable"));
+        assert_eq!(verdict(&Evaluation::default()), "");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_a_dash() {
+        let outcome = Outcome {
+            base: Evaluation::default(),
+            last: with_difference(0.01, 0.05),
+            seconds: 61.4,
+            checkpoint: "c".into(),
+        };
+        let table = text(&outcome);
+        for part in ["maj@8", "0.500  [0.400, 0.600]", "–", "took    61 s"] {
+            assert!(table.contains(part), "'{part}' is missing in: {table}");
+        }
+    }
+}

@@ -90,7 +90,7 @@ mod tests {
             (0..ALPHABET.chars().count() as u32).collect::<Vec<_>>()
         );
         assert_eq!(text.decode(&ids).unwrap(), ALPHABET);
-        assert_eq!(text.encode("1#<|endoftext|>").unwrap(), [1, 15, 52]);
+        assert_eq!(text.encode("1#<|endoftext|>").unwrap(), [1, 16, 52]);
         assert_eq!(text.token_id(SELF_REWARD), Some(53));
         assert_eq!(text.token(63).as_deref(), Some("<|reserved_9|>"));
     }

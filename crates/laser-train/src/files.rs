@@ -56,18 +56,47 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), TrainError> {
     }
 }
 
+/// Removes a file or a folder if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), TrainError> {
+    if path.is_dir() {
+        return remove_folder(path);
+    }
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(TrainError::io(path, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, TrainError> {
     std::fs::read_to_string(path).map_err(|e| TrainError::io(path, e))
 }
 
-/// Appends a line in one write, so that a reader never sees half of one from us.
+/// Appends a line in one write, so that a reader never sees half of one from us; what a full disk
+/// took of it is cut off again.
 pub fn append_line(path: &Path, line: &str) -> Result<(), TrainError> {
     let write = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let before = file.metadata()?.len();
         file.write_all(format!("{line}\n").as_bytes())
+            .inspect_err(|_| {
+                let _ = file.set_len(before);
+            })
     };
     write().map_err(|e| TrainError::io(path, e))
+}
+
+/// The objects of a file of JSON lines, without a last line cut off by a crash; none if there is
+/// no such file.
+pub(crate) fn read_lines(path: &Path) -> Result<Vec<serde_json::Value>, TrainError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = read(path)?;
+    Ok(text
+        .lines()
+        .filter_map(|l| serde_json::from_str(l).ok())
+        .collect())
 }
 
 /// Rewrites a file of JSON lines, keeping those that `keep` wants. A last line cut off by a crash

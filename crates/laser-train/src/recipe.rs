@@ -455,11 +455,11 @@ impl Recipe {
         ] {
             c.at_least(key, value as u64, 1)?;
         }
-        if m.hidden_size % m.heads != 0 || (m.hidden_size / m.heads) % 2 != 0 {
+        if !m.hidden_size.is_multiple_of(2 * m.heads) {
             let problem = "must divide model.hidden_size into heads of an even width";
             return fail("model.heads", m.heads.to_string(), problem);
         }
-        if m.heads % m.kv_heads != 0 {
+        if !m.heads.is_multiple_of(m.kv_heads) {
             return fail(
                 "model.kv_heads",
                 m.kv_heads.to_string(),

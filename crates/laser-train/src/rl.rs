@@ -25,6 +25,9 @@ pub(crate) struct ReinforceStep {
     pub groups: Vec<Vec<(Labelled, f32)>>,
 }
 
+/// The ids of a prompt, and the responses to it with the advantage of each.
+type Group = (Vec<u32>, Vec<(Labelled, f32)>);
+
 /// Sums over the micro-batches of a step.
 #[derive(Default)]
 struct Sums {
@@ -44,12 +47,19 @@ impl Trainer {
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * r.rollout.prompts as u64;
         let problems = self.problems(Split::Train, stream, first, r.rollout.prompts)?;
-        let answered = self.respond(
-            &problems,
-            r.rollout.samples,
-            [stream, step],
-            r.rollout.sampling,
-        )?;
+        let answered = self
+            .respond(
+                &problems,
+                r.rollout.samples,
+                [stream, step],
+                r.rollout.sampling,
+            )
+            .map_err(|e| match e {
+                TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
+                    self.diverged(step, e.to_string())
+                }
+                other => other,
+            })?;
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
@@ -57,7 +67,7 @@ impl Trainer {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
         };
-        let groups: Vec<(Vec<u32>, Vec<(Labelled, f32)>)> = answered
+        let groups: Vec<Group> = answered
             .into_iter()
             .map(|(prompt, group)| {
                 let advantages = self.advantages(&group, warm_up.mix_active(step));
@@ -115,7 +125,7 @@ impl Trainer {
     fn accumulate(
         &mut self,
         step: u64,
-        groups: &[(Vec<u32>, Vec<(Labelled, f32)>)],
+        groups: &[Group],
         mse_active: bool,
     ) -> Result<Sums, TrainError> {
         let r = self.recipe.clone();
@@ -219,17 +229,12 @@ impl Trainer {
             phase: "training",
             step,
             what,
-            remedy:
-                "the last checkpoint is from before it; lower optimizer.lr or self_reward.alpha"
-                    .into(),
+            remedy: "nothing of this step was saved; lower optimizer.lr or self_reward.alpha"
+                .into(),
         }
     }
 
-    fn measure(
-        &self,
-        groups: &[(Vec<u32>, Vec<(Labelled, f32)>)],
-        sums: &Sums,
-    ) -> Map<String, Value> {
+    fn measure(&self, groups: &[Group], sums: &Sums) -> Map<String, Value> {
         let all: Vec<&Labelled> = groups
             .iter()
             .flat_map(|(_, g)| g.iter().map(|(l, _)| l))

@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 use crate::TrainError;
 use crate::evaluate::{EvalResult, SampleRow};
 use crate::files::{
-    append_line, create_folder, folder_atomically, read, remove_folder, retain_lines,
-    write_atomically,
+    append_line, create_folder, folder_atomically, read, read_lines, remove, remove_folder,
+    retain_lines, write_atomically,
 };
 use crate::optimizer::Moments;
 use crate::recipe::{CRef, Recipe};
@@ -30,6 +30,20 @@ use crate::trainer::{Stream, Trainer};
 const CALIBRATION_PAIRS: usize = 512;
 /// Built-in noise of the score, β_v · std(log π_ref(z_c)), above which the constant is doubtful.
 const MAX_SCORE_NOISE: f64 = 0.05;
+
+/// What makes a model folder a base model of a recipe.
+const BASE: &str = "base.json";
+/// What training writes into the run's folder, beside `config.toml` and `base`.
+const WRITTEN: [&str; 6] = [
+    "checkpoints",
+    "samples",
+    "warm-start",
+    "metrics.jsonl",
+    "evals.jsonl",
+    "base-test.json",
+];
+/// What the end of a run writes.
+const WRITTEN_LAST: [&str; 3] = ["results.jsonl", "summary.json", "report.html"];
 
 /// A part of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,48 +184,71 @@ impl<'a> Run<'a> {
     fn prepare_folder(&self) -> Result<(), TrainError> {
         let out = &self.options.out;
         create_folder(out)?;
+        let checkpoint = newest(&self.path("checkpoints"))?;
+        match (self.options.resume, checkpoint) {
+            (true, Some(checkpoint)) => self.refuse_to_continue(&checkpoint)?,
+            (true, None) => {}
+            (false, checkpoint) => self.refuse_to_overwrite(checkpoint.is_some())?,
+        }
+        // First, so that a folder with any of the files below is always known as a run's.
+        write_atomically(&self.path("config.toml"), self.recipe.to_toml().as_bytes())?;
+        if !self.options.resume {
+            WRITTEN.iter().try_for_each(|n| remove(&self.path(n)))?;
+        }
+        WRITTEN_LAST
+            .iter()
+            .try_for_each(|n| remove(&self.path(n)))?;
+        create_folder(&self.path("samples"))
+    }
+
+    fn refuse_to_overwrite(&self, has_checkpoint: bool) -> Result<(), TrainError> {
+        let out = &self.options.out;
         let config = self.path("config.toml");
-        if config.exists() && !self.options.resume {
-            let other = Recipe::load(&config, &[])?;
-            let same = other == self.recipe;
-            if !(same && self.path("summary.json").exists())
-                && newest(&self.path("checkpoints"))?.is_some()
-            {
-                let what = if same {
-                    "an unfinished run"
-                } else {
-                    "the run of another recipe"
-                };
+        if !config.exists() {
+            let foreign = WRITTEN.iter().chain(&WRITTEN_LAST).map(|n| self.path(n));
+            let base = self.path("base");
+            let base = (base.exists() && !base.join(BASE).exists()).then_some(base);
+            if let Some(path) = foreign.filter(|p| p.exists()).chain(base).next() {
                 return Err(TrainError::file(
-                    out,
-                    format!(
-                        "the folder holds {what}; continue it with --resume, or choose another folder with --out"
-                    ),
+                    &path,
+                    "not from a run of this program (there is no config.toml beside it), and the run would replace it; choose another folder with --out",
                 ));
             }
+            return Ok(());
         }
-        if !self.options.resume {
-            for folder in ["checkpoints", "samples"] {
-                remove_folder(&self.path(folder))?;
-            }
-            for file in [
-                "metrics.jsonl",
-                "evals.jsonl",
-                "results.jsonl",
-                "summary.json",
-                "report.html",
-                "base-test.json",
-            ] {
-                match std::fs::remove_file(self.path(file)) {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(TrainError::io(&self.path(file), e));
-                    }
-                    _ => {}
-                }
-            }
+        let same = Recipe::load(&config, &[])? == self.recipe;
+        let finished = self.path("summary.json").exists();
+        if !(has_checkpoint || finished) || (same && finished) {
+            return Ok(());
         }
-        create_folder(&self.path("samples"))?;
-        write_atomically(&config, self.recipe.to_toml().as_bytes())
+        let what = if same {
+            "an unfinished run"
+        } else {
+            "the run of another recipe"
+        };
+        Err(TrainError::file(
+            out,
+            format!(
+                "the folder holds {what}; continue it with --resume, or choose another folder with --out"
+            ),
+        ))
+    }
+
+    fn refuse_to_continue(&self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let state = checkpoint.state()?;
+        let fail = |problem: &str| Err(TrainError::file(&checkpoint.dir, problem));
+        if state.fingerprint != self.run_fingerprint() {
+            return fail(
+                "the checkpoint belongs to a run with another recipe; resume with that one (config.toml), or choose another --out",
+            );
+        }
+        if state.step > self.recipe.steps {
+            return fail(&format!(
+                "the run is already beyond steps = {}; raise steps to {} or more",
+                self.recipe.steps, state.step
+            ));
+        }
+        Ok(())
     }
 
     /// The trainer around a base model: loaded, or made by the warm start.
@@ -226,11 +263,12 @@ impl<'a> Run<'a> {
         let made = self.options.base.is_some() || is_base(&cached, &self.base_fingerprint());
         if let Some(dir) = given.or(made.then_some(cached.clone())) {
             if self.options.base.is_some() && !is_base(&dir, &self.base_fingerprint()) {
-                let problem = "not a base model of this recipe's seed, model, warm start and tasks; leave out --base to make one";
+                let problem = "no base model of this recipe's seed, model, warm start and tasks; leave out --base to make one";
                 return Err(TrainError::file(&dir, problem));
             }
             self.observer
                 .note(&format!("base model: {}", dir.display()));
+            self.rewind(u64::MAX, 0)?;
             let files = ModelFiles::load(&dir)?;
             let config = files.config()?;
             let weights = Checkpoint { dir }.weights(&config)?;
@@ -269,6 +307,7 @@ impl<'a> Run<'a> {
             c.load_moments(&mut t, s.updates)?;
             done = s.step;
         }
+        self.rewind(done, 0)?;
         self.observer.begin(Phase::WarmStart, done, steps);
         for step in done + 1..=steps {
             let started = Instant::now();
@@ -296,10 +335,7 @@ impl<'a> Run<'a> {
         let fingerprint = json!({"fingerprint": self.base_fingerprint()});
         folder_atomically(base, |dir| {
             Checkpoint::write_model(dir, &t)?;
-            write_atomically(
-                &dir.join("base.json"),
-                format!("{fingerprint:#}\n").as_bytes(),
-            )
+            write_atomically(&dir.join(BASE), format!("{fingerprint:#}\n").as_bytes())
         })?;
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
@@ -309,12 +345,6 @@ impl<'a> Run<'a> {
 
     fn resume(&mut self, cpu: Cpu, checkpoint: &Checkpoint) -> Result<(Trainer, u64), TrainError> {
         let state = checkpoint.state()?;
-        if state.fingerprint != self.run_fingerprint() {
-            return Err(TrainError::file(
-                &checkpoint.dir,
-                "the checkpoint belongs to a run with another recipe; resume with that one (config.toml), or choose another --out",
-            ));
-        }
         self.observer.note(&format!(
             "resuming after step {}: {}",
             state.step,
@@ -330,27 +360,26 @@ impl<'a> Run<'a> {
             self.monitor.clone(),
         )?;
         checkpoint.load_moments(&mut t, state.updates)?;
-        // Lines that were written after the checkpoint will be written again.
         let done = state.step;
-        let kept =
-            move |v: &Value| v["phase"] == "sft" || v["step"].as_u64().is_some_and(|s| s <= done);
-        for file in ["metrics.jsonl", "evals.jsonl"] {
-            retain_lines(&self.path(file), kept)?;
-        }
-        self.before = read(&self.path("metrics.jsonl"))?
-            .lines()
-            .filter_map(|l| serde_json::from_str::<Value>(l).ok())
-            .filter_map(|v| {
-                Some(
-                    v["seconds"]
-                        .as_object()?
-                        .values()
-                        .filter_map(Value::as_f64)
-                        .sum::<f64>(),
-                )
-            })
-            .sum();
+        self.rewind(u64::MAX, done)?;
         Ok((t, done))
+    }
+
+    /// Drops the lines of steps after those that are done, which will be written again, and counts
+    /// the seconds of the others. The test after step `done` is made again too.
+    fn rewind(&mut self, warm_done: u64, done: u64) -> Result<(), TrainError> {
+        let step = |v: &Value| v["step"].as_u64().unwrap_or(u64::MAX);
+        let metrics = self.path("metrics.jsonl");
+        retain_lines(&metrics, |v| {
+            step(v) <= if v["phase"] == "sft" { warm_done } else { done }
+        })?;
+        retain_lines(&self.path("evals.jsonl"), |v| step(v) < done)?;
+        let seconds = |v: Value| -> Option<f64> {
+            let parts = v["seconds"].as_object()?.values();
+            Some(parts.filter_map(Value::as_f64).sum())
+        };
+        self.before = read_lines(&metrics)?.into_iter().filter_map(seconds).sum();
+        Ok(())
     }
 
     /// Measures c_ref, checks that the score means something, and tests the base model.
@@ -403,11 +432,12 @@ impl<'a> Run<'a> {
             )));
         }
         let stats = group_stats(&logps);
-        let excess = logps
-            .iter()
-            .map(|l| partition_excess(*l, s.beta_v))
-            .sum::<f64>()
-            / logps.len() as f64;
+        // Z is linear in π_ref(z_c), so its mean is Z at the mean probability, which is above
+        // e^mean of the logarithms.
+        let mean_probability =
+            logps.iter().map(|l| f64::from(*l).exp()).sum::<f64>() / logps.len() as f64;
+        let mean_logp = mean_probability.ln() as f32;
+        let excess = partition_excess(mean_logp, s.beta_v);
         let rule = SelfReward {
             beta_v: s.beta_v,
             c_ref: match s.c_ref {
@@ -428,7 +458,7 @@ impl<'a> Run<'a> {
                  raise beta_v to at least {:.3}, lower warm_start.self_reward_logp, or set self_reward.allow_partition_excess = true",
                 s.beta_v,
                 s.max_partition_excess,
-                smallest_beta_v(stats.mean, s.max_partition_excess)
+                (smallest_beta_v(mean_logp, s.max_partition_excess) * 1000.0).ceil() / 1000.0
             )));
         }
         if noise > MAX_SCORE_NOISE {
@@ -445,6 +475,7 @@ impl<'a> Run<'a> {
     fn reinforce(&mut self, t: &mut Trainer, done: u64) -> Result<u64, TrainError> {
         let r = self.recipe.clone();
         self.observer.begin(Phase::Train, done, r.steps);
+        self.test_on_the_way(t, done)?;
         for step in done + 1..=r.steps {
             let result = match t.cpu.clone().install(|| t.reinforce_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
@@ -468,15 +499,22 @@ impl<'a> Run<'a> {
             if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
                 self.save(t, step)?;
             }
-            if step < r.steps && r.evaluation.every > 0 && step % r.evaluation.every == 0 {
-                let quick = r.evaluation.quick_problems.min(r.evaluation.problems);
-                let result = self.cancellable(t, step, |t| t.test(quick, r.evaluation.samples))?;
-                self.record_test(step, &result.metrics)?;
-            }
+            self.test_on_the_way(t, step)?;
         }
         self.save(t, r.steps)?;
         self.observer.end(Phase::Train);
         Ok(r.steps)
+    }
+
+    /// The small test after `step` steps, if one is due.
+    fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        let (steps, e) = (self.recipe.steps, self.recipe.evaluation.clone());
+        if step == 0 || step >= steps || e.every == 0 || !step.is_multiple_of(e.every) {
+            return Ok(());
+        }
+        let quick = e.quick_problems.min(e.problems);
+        let result = self.cancellable(t, step, |t| t.test(quick, e.samples))?;
+        self.record_test(step, &result.metrics)
     }
 
     fn finish(&mut self, t: &Trainer, base: &BaseTest, steps: u64) -> Result<Outcome, TrainError> {
@@ -515,11 +553,7 @@ impl<'a> Run<'a> {
 
     /// Tokens over seconds of all lines of `metrics.jsonl`.
     fn tokens_per_second(&self) -> Result<Value, TrainError> {
-        let text = read(&self.path("metrics.jsonl"))?;
-        let lines: Vec<Value> = text
-            .lines()
-            .filter_map(|l| serde_json::from_str(l).ok())
-            .collect();
+        let lines = read_lines(&self.path("metrics.jsonl"))?;
         let rate = |kind: &str| {
             let rl = lines.iter().filter(|l| l["phase"] != "sft");
             let sum = |key: &str| {
@@ -573,6 +607,18 @@ impl<'a> Run<'a> {
                 Err(self.interrupted("the test of the base model", 0))
             }
             Err(TrainError::Rollout(RolloutError::Cancelled)) => Err(self.save_and_stop(t, step)?),
+            Err(TrainError::Rollout(e @ RolloutError::Sampling { .. })) => {
+                let remedy = match self.recipe.model.path.is_empty() {
+                    true => "lower optimizer.lr, or warm_start.optimizer.lr if this is step 0",
+                    false => "lower optimizer.lr, or name another model.path if this is step 0",
+                };
+                Err(TrainError::Diverged {
+                    phase: "the test after training",
+                    step,
+                    what: e.to_string(),
+                    remedy: remedy.into(),
+                })
+            }
             other => other,
         }
     }
@@ -627,7 +673,7 @@ fn fingerprint(text: &str) -> String {
 }
 
 fn is_base(dir: &Path, fingerprint: &str) -> bool {
-    let file = dir.join("base.json");
+    let file = dir.join(BASE);
     let json = read(&file)
         .ok()
         .and_then(|t| serde_json::from_str::<Value>(&t).ok());

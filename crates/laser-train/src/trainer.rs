@@ -13,7 +13,7 @@ use crate::label::{Labelled, label};
 use crate::optimizer::Moments;
 use crate::recipe::{Optimizer, Recipe};
 use crate::save::ModelFiles;
-use crate::tasks::{Mixture, Problem, Split};
+use crate::tasks::{ALPHABET, Mixture, Problem, Split};
 
 /// Independent streams of randomness of one seed.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,9 @@ impl Stream {
         Rng::from_words(&[run_seed, self as u64]).next_u64()
     }
 }
+
+/// The ids of a prompt, and the responses to it.
+pub(crate) type Answered = (Vec<u32>, Vec<Labelled>);
 
 /// Everything that a step needs.
 pub(crate) struct Trainer {
@@ -97,7 +100,7 @@ impl Trainer {
         samples: usize,
         seed: [u64; 2],
         sampling: Sampling,
-    ) -> Result<Vec<(Vec<u32>, Vec<Labelled>)>, TrainError> {
+    ) -> Result<Vec<Answered>, TrainError> {
         let requests = problems
             .iter()
             .enumerate()
@@ -171,6 +174,11 @@ fn self_reward_token(recipe: &Recipe, text: &Text, eos: &[u32]) -> Result<Option
         value: format!("\"{token}\""),
         problem,
     };
+    if token.chars().all(|c| ALPHABET.contains(c)) {
+        return Err(fail(
+            "the tasks' texts may contain it; name a special token that is never used".into(),
+        ));
+    }
     let id = text.token_id(token).ok_or_else(|| {
         fail("the tokenizer has no such token; name one of its unused special tokens".into())
     })?;

@@ -182,7 +182,7 @@ pub fn health(run: &RunData) -> Vec<String> {
         ),
         (
             "kl",
-            "KL to the reference",
+            "KL from the sampling policy",
             "nats per token",
             Labels::Number,
             |s| s.kl,

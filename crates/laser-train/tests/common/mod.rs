@@ -1,0 +1,182 @@
+//! What the tests of whole runs share.
+
+// Each test file is a program of its own and uses a part of this.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use laser_model::checkpoint;
+use laser_rollout::Monitor;
+use laser_train::{
+    Observer, Outcome, Phase, Recipe, Run, RunOptions, SampleRow, Silent, TrainError,
+};
+use serde_json::{Map, Value};
+
+pub const RESUME_COMMAND: &str = "the command that goes on";
+
+/// The tiny recipe with some keys changed.
+pub fn recipe(settings: &[&str]) -> Recipe {
+    let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
+    Recipe::parse("tiny.toml", include_str!("tiny.toml"), &settings).unwrap()
+}
+
+pub fn options(out: &Path) -> RunOptions {
+    RunOptions {
+        out: out.to_owned(),
+        resume: false,
+        base: None,
+        threads: 1,
+        resume_command: RESUME_COMMAND.into(),
+    }
+}
+
+pub fn resuming(out: &Path) -> RunOptions {
+    RunOptions {
+        resume: true,
+        ..options(out)
+    }
+}
+
+pub fn run(recipe: Recipe, options: RunOptions) -> Result<Outcome, TrainError> {
+    Run::new(recipe, options, Arc::new(Monitor::default()), &mut Silent).execute()
+}
+
+/// Trains into a folder, from a base model of an earlier run if one is given.
+pub fn train(recipe: Recipe, out: &Path, base: Option<&Path>) -> Outcome {
+    let options = RunOptions {
+        base: base.map(Path::to_owned),
+        ..options(out)
+    };
+    run(recipe, options).unwrap()
+}
+
+/// Interrupts after a step of a phase; at its beginning if the step is 0.
+pub struct StopAt {
+    pub phase: Phase,
+    pub step: u64,
+    pub monitor: Arc<Monitor>,
+}
+
+impl StopAt {
+    fn reached(&self, phase: Phase, step: u64) {
+        if (phase, step) == (self.phase, self.step) {
+            self.monitor.cancel.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Observer for StopAt {
+    fn begin(&mut self, phase: Phase, _: u64, _: u64) {
+        self.reached(phase, 0);
+    }
+    fn step(&mut self, phase: Phase, metrics: &Map<String, Value>) {
+        self.reached(phase, metrics["step"].as_u64().unwrap());
+    }
+}
+
+/// Trains until an interruption, and returns that.
+pub fn interrupted(recipe: Recipe, options: RunOptions, phase: Phase, step: u64) -> TrainError {
+    let monitor = Arc::new(Monitor::default());
+    let mut stop = StopAt {
+        phase,
+        step,
+        monitor: monitor.clone(),
+    };
+    Run::new(recipe, options, monitor, &mut stop)
+        .execute()
+        .unwrap_err()
+}
+
+pub fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+pub fn weights(run: &Path, step: u64) -> Vec<u8> {
+    let path = run.join(format!("checkpoints/step-{step}/model.safetensors"));
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+pub fn lines(path: impl AsRef<Path>) -> Vec<Value> {
+    read(path)
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+/// The lines of `metrics.jsonl` without the times.
+pub fn metrics(run: &Path) -> Vec<Value> {
+    let mut lines = lines(run.join("metrics.jsonl"));
+    for line in &mut lines {
+        line.as_object_mut().unwrap().remove("seconds").unwrap();
+    }
+    lines
+}
+
+pub fn rows(path: impl AsRef<Path>) -> Vec<SampleRow> {
+    lines(path)
+        .into_iter()
+        .map(|v| serde_json::from_value(v).unwrap())
+        .collect()
+}
+
+/// Asserts that a run had something to learn: groups with right and wrong responses.
+pub fn assert_mixed_groups(run: &Path) {
+    let mixed = |m: &Value| m["reward/uniform_groups"].as_f64().is_some_and(|u| u < 1.0);
+    assert!(metrics(run).iter().any(mixed));
+}
+
+/// Asserts that two runs computed the same, to the last bit.
+pub fn assert_same_run(a: &Path, b: &Path, steps: u64, case: &str) {
+    assert!(
+        weights(a, steps) == weights(b, steps),
+        "weights differ: {case}"
+    );
+    assert_eq!(metrics(a), metrics(b), "{case}");
+    for file in ["results.jsonl", "evals.jsonl"] {
+        assert_eq!(read(a.join(file)), read(b.join(file)), "{file}: {case}");
+    }
+}
+
+/// All files and folders below a folder.
+pub fn tree(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        }
+        found.push(path);
+    }
+    found
+}
+
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => {
+                std::fs::copy(&path, &target).unwrap();
+            }
+        }
+    }
+}
+
+/// Changes the weights of a model folder; `change` is given where a named tensor is.
+pub fn edit_weights(dir: &Path, change: impl FnOnce(&dyn Fn(&str) -> usize, &mut [Vec<f32>])) {
+    let config = checkpoint::load_config(dir).unwrap();
+    let mut tensors = checkpoint::load_weights(dir, &config).unwrap();
+    let layout = laser_model::Layout::new(&config);
+    let find = |name: &str| {
+        let specs = &mut layout.tensors.iter();
+        specs.position(|t| t.parts[0].name == name).unwrap()
+    };
+    change(&find, &mut tensors);
+    let bytes = checkpoint::weights_to_bytes(&config, &tensors).unwrap();
+    std::fs::write(dir.join("model.safetensors"), bytes).unwrap();
+}

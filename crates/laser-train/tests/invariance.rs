@@ -1,0 +1,148 @@
+//! What a run computes depends on its recipe and nothing else.
+
+mod common;
+
+use common::*;
+use laser_train::RunOptions;
+
+const ZC: usize = 53;
+
+#[test]
+fn without_weight_the_self_reward_leaves_grpo_as_it_is_to_the_last_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = dir.path().join("made");
+    train(recipe(&["steps=1"]), &made, None);
+    // Plain GRPO may sample z_c, which LaSeR forbids. So that this cannot be the difference, one
+    // channel of the base becomes a constant, and the logit of z_c a large negative multiple of it.
+    let base = made.join("base");
+    edit_weights(&base, |find, tensors| {
+        let hidden = 16;
+        let mut rows = |name: &str, change: &dyn Fn(usize, &mut [f32])| {
+            let tensor = tensors[find(name)].chunks_exact_mut(hidden).enumerate();
+            tensor.for_each(|(i, row)| change(i, row));
+        };
+        rows("model.embed_tokens.weight", &|_, row| row[0] = 1.0);
+        rows("lm_head.weight", &|id, row| {
+            row[0] = 0.0;
+            if id == ZC {
+                row.fill(0.0);
+                row[0] = -1000.0;
+            }
+        });
+        for writer in ["self_attn.o_proj", "mlp.down_proj"] {
+            let tensor = &mut tensors[find(&format!("model.layers.0.{writer}.weight"))];
+            let width = tensor.len() / hidden;
+            tensor[..width].fill(0.0);
+        }
+    });
+    let path = format!("model.path={}", base.display());
+    let with = [
+        "self_reward.alpha=0",
+        "self_reward.tau=0",
+        "rollout.prompts=64",
+        &path,
+    ];
+    let without = [&with[..], &["self_reward.token="]].concat();
+    let (laser, grpo) = (dir.path().join("laser"), dir.path().join("grpo"));
+    train(recipe(&with), &laser, None);
+    train(recipe(&without), &grpo, None);
+    for step in 1..=5 {
+        assert!(weights(&laser, step) == weights(&grpo, step), "step {step}");
+    }
+    assert_mixed_groups(&grpo);
+    let logp = metrics(&laser)[0]["self_reward/logp_incorrect"].as_f64();
+    assert!(logp.unwrap() < -100.0, "p(z_c) is 0 in f32: {logp:?}");
+    let key = "self_reward/mse";
+    assert!(metrics(&laser).iter().all(|m| m[key].is_number()));
+    assert!(metrics(&grpo).iter().all(|m| m[key].is_null()));
+}
+
+#[test]
+fn threads_micro_batches_and_rows_in_flight_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = dir.path().join("first");
+    train(recipe(&[]), &first, None);
+    assert_mixed_groups(&first);
+    for (i, (threads, setting)) in [
+        (2, "micro_batch_tokens=256"),
+        (3, "micro_batch_tokens=256"),
+        (1, "micro_batch_tokens=64"),
+        (1, "micro_batch_tokens=100000"),
+        (2, "micro_batch_tokens=100000"),
+        (1, "rollout.rows=1"),
+        (3, "rollout.rows=32"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out = dir.path().join(i.to_string());
+        let options = RunOptions {
+            threads,
+            ..options(&out)
+        };
+        run(recipe(&[setting]), options).unwrap();
+        assert_same_run(&first, &out, 5, &format!("{threads} threads, {setting}"));
+    }
+}
+
+#[test]
+fn another_seed_is_another_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    train(recipe(&["steps=1"]), &a, None);
+    train(recipe(&["steps=1", "seed=8"]), &b, None);
+    assert_ne!(weights(&a, 1), weights(&b, 1));
+    let prompts = |run: &std::path::Path| {
+        let all = rows(run.join("results.jsonl"));
+        all.into_iter().map(|r| r.prompt).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        prompts(&a),
+        prompts(&b),
+        "test problems are those of every seed"
+    );
+}
+
+#[test]
+fn the_regression_begins_one_step_after_its_warm_up_and_the_mix_after_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = dir.path().join("plain");
+    train(
+        recipe(&["self_reward.alpha=0", "self_reward.tau=0"]),
+        &plain,
+        None,
+    );
+    let base = plain.join("base");
+    let steps_like_plain = |name: &str, settings: &[&str]| {
+        let out = dir.path().join(name);
+        train(recipe(settings), &out, Some(&base));
+        (1..=5)
+            .take_while(|s| weights(&out, *s) == weights(&plain, *s))
+            .count()
+    };
+    let warmup = "self_reward.reasoning_warmup=2";
+    assert_eq!(steps_like_plain("mse", &[warmup, "self_reward.tau=0"]), 2);
+    // Without the regression nothing else differs before the mix. The scores of so small a model
+    // spread by little: any spread passes the gate.
+    let mix = [
+        warmup,
+        "self_reward.mix_warmup=1",
+        "self_reward.alpha=0",
+        "self_reward.std_gate=0",
+    ];
+    assert_eq!(steps_like_plain("mix", &mix), 3);
+    let never = ["self_reward.reasoning_warmup=5", "self_reward.mix_warmup=0"];
+    assert_eq!(steps_like_plain("never", &never), 5);
+}
+
+#[test]
+fn the_self_reward_token_is_never_sampled() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    train(recipe(&[]), &out, None);
+    // An untrained model would give it one token in 64.
+    for m in metrics(&out).iter().filter(|m| m["phase"] != "sft") {
+        assert_eq!(m["rollout/self_reward_token_sampled"], 0);
+        assert_eq!(m["policy/logprob_mismatch"], 0.0);
+    }
+}
