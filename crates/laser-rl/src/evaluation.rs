@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Estimate, resample, weighted_mean};
 use crate::pooled::Pool;
-use laser_rng::Rng;
 use crate::verification::{JudgeMetrics, Judged};
 use crate::voting::{Answer, AtK, Weights, at_k};
+use laser_rng::Rng;
 
 /// One sampled response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

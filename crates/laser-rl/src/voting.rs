@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use laser_rng::Rng;
 use crate::verification::order;
+use laser_rng::Rng;
 
 /// Up to this many subsets, maj@k and weighted@k are the exact mean over all of them.
 pub const MAX_ENUMERATED: u64 = 20_000;

@@ -131,7 +131,10 @@ mod tests {
             mean += u / 20_000.0;
             square += rng.normal_pair().iter().map(|x| x * x).sum::<f64>() / 40_000.0;
         }
-        assert!((mean - 0.5f64).abs() < 0.01 && (square - 1.0f64).abs() < 0.04, "{mean} {square}");
+        assert!(
+            (mean - 0.5f64).abs() < 0.01 && (square - 1.0f64).abs() < 0.04,
+            "{mean} {square}"
+        );
     }
 
     #[test]

@@ -85,6 +85,10 @@ simd_fn! {
 }
 
 fn softmax_scale(shape: AttentionShape) -> f32 {
+    assert!(
+        shape.heads.is_multiple_of(shape.kv_heads) && shape.head_dim.is_multiple_of(2),
+        "kv_heads divides heads, and head_dim is even"
+    );
     1.0 / (shape.head_dim as f32).sqrt()
 }
 

@@ -344,6 +344,9 @@ pub(crate) fn gemm_transposed_parallel(
 ) {
     assert!(a.len() >= m * k && b.len() >= n * k && c.len() >= m * n);
     let out = Shared::new(c);
+    if m == 0 || n == 0 {
+        return;
+    }
     let split_rows = m >= n;
     let (side, align) = if split_rows { (m, ROWS) } else { (n, PANEL) };
     let size = side.div_ceil(par.threads()).next_multiple_of(align);

@@ -51,6 +51,7 @@ pub(crate) fn adamw(
         g.len() == p.len() && m.len() == p.len() && v.len() == p.len(),
         "optimizer shapes"
     );
+    assert!(step > 0, "optimizer steps count from 1");
     let n = p.len();
     let (p, m, v) = (Shared::new(p), Shared::new(m), Shared::new(v));
     par.blocks(n, LANES, 1 << 14, |from, to| unsafe {

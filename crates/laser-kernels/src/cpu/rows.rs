@@ -174,7 +174,6 @@ pub(crate) fn rms_norm_backward(
         inv.len(),
         w.len().min(dw.len()),
     );
-    // The weight first: `dx` may be the same memory as `dy` in the caller's eyes after this.
     let (dw, dx) = (Shared::new(dw), Shared::new(dx));
     par.blocks(layout.width, LANES, LANES, |from, to| unsafe {
         let at = layout.offset + from;
