@@ -9,14 +9,17 @@ use laser_rollout::{Engine, Generation, LocalEngine, Memory, Monitor, Request, S
 use laser_train::{Moments, Optimizer};
 use serde_json::{Value, json};
 
-use crate::BadInput;
+use crate::{BadInput, output};
 
 /// Measures a training step and batched decoding on standard shapes
 ///
-/// One JSON object on standard output: seconds of each repetition and the tokens that one
-/// repetition computes. bench/run.sh compares it with PyTorch and transformers in the same run.
+/// Prints a line per measurement: tokens per second, and the median, least and greatest seconds of
+/// a repetition. bench/run.sh compares them with PyTorch and transformers in the same run.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  laser bench --shape tiny --threads 2")]
+#[command(after_help = "\
+Examples:
+  laser bench --shape tiny --threads 2
+  laser bench --shape small --json                for programs")]
 pub struct Args {
     /// tiny (hidden 128, 4 layers, vocab 64) or small (hidden 512, 8 layers, vocab 8192)
     #[arg(long, default_value = "tiny")]
@@ -25,14 +28,22 @@ pub struct Args {
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
     /// Measured repetitions
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = at_least_one)]
     reps: usize,
     /// Repetitions before measuring
     #[arg(long, default_value_t = 2)]
     warmup: usize,
-    /// Accepted for symmetry with other programs: the output is always JSON
-    #[arg(long, hide = true)]
+    /// Print one JSON object: seconds of each repetition, and the tokens that one computes
+    #[arg(long)]
     json: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(n) => Ok(n),
+        Err(e) => Err(format!("not a number: {e}")),
+    }
 }
 
 struct Shape {
@@ -96,14 +107,52 @@ pub fn run(args: Args) -> Result<()> {
     let decoder = Decoder::new(&cpu, config, &weights, 512, true);
     let threads = cpu.threads();
     let pool = cpu.clone();
-    let mut result = json!({"shape": args.shape, "threads": threads, "dtype": "f32"});
-    result["decode"] = decode(&args, &s, &cpu, &decoder)?;
-    result["train_step"] = pool.install(|| train_step(&args, &s, &cpu, decoder))?;
-    println!("{result}");
-    Ok(())
+    let decoding = decode(&args, &s, &cpu, &decoder)?;
+    let training = pool.install(|| train_step(&args, &s, &cpu, decoder))?;
+    if args.json {
+        return output::data(json!({
+            "shape": args.shape, "threads": threads, "dtype": "f32",
+            "decode": decoding.json(), "train_step": training.json(),
+        }));
+    }
+    output::data(format_args!(
+        "shape {}, {threads} threads, f32, {} repetitions\n{}\n{}",
+        args.shape,
+        args.reps,
+        training.line("train step"),
+        decoding.line("decode")
+    ))
 }
 
-fn train_step(args: &Args, s: &Shape, cpu: &Cpu, mut decoder: Decoder<Cpu>) -> Result<Value> {
+/// Repetitions of the same work.
+struct Measurement {
+    /// Of each repetition; at least one.
+    seconds: Vec<f64>,
+    /// That one repetition computes.
+    tokens: usize,
+}
+
+impl Measurement {
+    fn json(&self) -> Value {
+        json!({"seconds": self.seconds, "tokens": self.tokens})
+    }
+
+    fn line(&self, name: &str) -> String {
+        let mut sorted = self.seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        let (last, half) = (sorted.len() - 1, sorted.len() / 2);
+        let median = (sorted[half] + sorted[last - half]) / 2.0;
+        format!(
+            "{name:<10}  {:>8.0} tokens/s   median {median:.4} s of {} tokens   [{:.4}, {:.4}] s",
+            self.tokens as f64 / median,
+            self.tokens,
+            sorted[0],
+            sorted[last]
+        )
+    }
+}
+
+fn train_step(args: &Args, s: &Shape, cpu: &Cpu, mut decoder: Decoder<Cpu>) -> Result<Measurement> {
     let (sequences, length) = s.train;
     let tokens = sequences * length;
     let ids: Vec<u32> = (0..tokens).map(|i| (i * 7919 % s.vocab) as u32).collect();
@@ -125,10 +174,10 @@ fn train_step(args: &Args, s: &Shape, cpu: &Cpu, mut decoder: Decoder<Cpu>) -> R
         norm.map(|_| ())
             .map_err(|n| anyhow!("the gradient's norm is {n}"))
     })?;
-    Ok(json!({"seconds": seconds, "tokens": tokens}))
+    Ok(Measurement { seconds, tokens })
 }
 
-fn decode(args: &Args, s: &Shape, cpu: &Cpu, decoder: &Decoder<Cpu>) -> Result<Value> {
+fn decode(args: &Args, s: &Shape, cpu: &Cpu, decoder: &Decoder<Cpu>) -> Result<Measurement> {
     let (responses, prompt, new) = s.decode;
     let memory = Memory::new(responses.div_ceil(cpu.threads()));
     let engine = LocalEngine::new(decoder, &memory, cpu.threads());
@@ -159,7 +208,10 @@ fn decode(args: &Args, s: &Shape, cpu: &Cpu, decoder: &Decoder<Cpu>) -> Result<V
             )),
         }
     })?;
-    Ok(json!({"seconds": seconds, "tokens": responses * new}))
+    Ok(Measurement {
+        seconds,
+        tokens: responses * new,
+    })
 }
 
 fn time(args: &Args, mut f: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
@@ -171,4 +223,27 @@ fn time(args: &Args, mut f: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
             Ok(started.elapsed().as_secs_f64())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_is_a_line_with_its_median() {
+        let line = |seconds: &[f64]| {
+            Measurement {
+                seconds: seconds.to_vec(),
+                tokens: 100,
+            }
+            .line("decode")
+        };
+        let odd = line(&[4.0, 1.0, 2.0]);
+        assert!(
+            odd.contains("50 tokens/s") && odd.contains("median 2.0000 s of 100 tokens"),
+            "{odd}"
+        );
+        assert!(odd.ends_with("[1.0000, 4.0000] s"), "{odd}");
+        assert!(line(&[4.0, 1.0]).contains("median 2.5000 s"));
+    }
 }

@@ -11,6 +11,7 @@ use laser_rollout::Monitor;
 use laser_train::{Observer, Phase, Recipe};
 use serde_json::{Map, Value};
 
+use crate::output;
 use crate::summary::{number, percent};
 
 /// Rows of the table that a phase prints.
@@ -51,7 +52,7 @@ impl Terminal {
     }
 
     fn print(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| output::log(line));
     }
 
     /// Every how many steps a row is printed.

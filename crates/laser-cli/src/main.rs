@@ -2,6 +2,7 @@
 
 mod bench;
 mod follow;
+mod output;
 mod report;
 mod summary;
 mod train;
@@ -38,7 +39,7 @@ fn main() {
         Command::Bench(args) => bench::run(args),
     };
     if let Err(e) = result {
-        eprintln!("error: {}", message(&e));
+        output::log(format_args!("error: {}", message(&e)));
         let bad_input = e.downcast_ref::<BadInput>().is_some()
             || e.downcast_ref::<laser_train::TrainError>()
                 .is_some_and(laser_train::TrainError::is_bad_input);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::output;
+
 /// Makes report.html of a finished run anew, from the files in its folder
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  laser report runs/laser")]
@@ -14,6 +16,5 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
-    println!("{}", laser_report::write(&args.run)?.display());
-    Ok(())
+    output::data(laser_report::write(&args.run)?.display())
 }

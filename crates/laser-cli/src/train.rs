@@ -1,5 +1,6 @@
 //! `laser train`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,7 +10,7 @@ use laser_rollout::Monitor;
 use laser_train::{Recipe, Run, RunOptions};
 
 use crate::follow::Terminal;
-use crate::{BadInput, summary};
+use crate::{BadInput, output, summary};
 
 /// Recipes that are part of the program.
 const BUILT_IN: [(&str, &str); 2] = [
@@ -68,17 +69,19 @@ pub fn run(args: Args) -> Result<()> {
         resume: args.resume,
         base: args.base.clone(),
         threads: args.threads,
-        resume_command: resume_command(&args),
+        resume_command: resume_command(&program(std::env::args_os().next()), &args),
     };
     let mut terminal = Terminal::new(monitor.clone());
     terminal.header(&recipe, &out);
     let outcome = Run::new(recipe, options, monitor, &mut terminal).execute()?;
     let report = laser_report::write(&out)?;
-    println!("{}", summary::text(&outcome));
-    println!("model   {}", outcome.checkpoint.display());
-    println!("numbers {}", out.join("summary.json").display());
-    println!("report  {}", report.display());
-    Ok(())
+    output::data(format_args!(
+        "{}\nmodel   {}\nnumbers {}\nreport  {}",
+        summary::text(&outcome),
+        outcome.checkpoint.display(),
+        out.join("summary.json").display(),
+        report.display()
+    ))
 }
 
 fn read_recipe(args: &Args) -> Result<Recipe> {
@@ -111,23 +114,36 @@ fn watch_interrupts(monitor: &Arc<Monitor>) -> Result<()> {
         if monitor.cancel.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!(
-            "\ninterrupted: finishing the micro-step and saving; interrupt again to stop at once"
+        output::log(
+            "\ninterrupted: finishing the micro-step and saving; interrupt again to stop at once",
         );
     })
     .context("could not watch for interrupts")
 }
 
-/// The command line of this run, with `--resume`.
-fn resume_command(args: &Args) -> String {
-    let quote = |s: &str| match s
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_./=".contains(c))
+/// How the program was called, in a shell's words; a program that cargo built is run by cargo.
+fn program(argv0: Option<OsString>) -> String {
+    let path = PathBuf::from(argv0.unwrap_or_else(|| "laser".into()));
+    match path
+        .parent()
+        .is_some_and(|p| p.iter().any(|f| f == "target"))
     {
-        true => s.to_owned(),
-        false => format!("'{}'", s.replace('\'', "'\\''")),
-    };
-    let mut command = format!("laser train {} --resume", quote(&args.recipe));
+        true => "cargo run --release --".into(),
+        false => quote(&path.display().to_string()),
+    }
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The command line of this run, with `--resume`.
+fn resume_command(program: &str, args: &Args) -> String {
+    let mut command = format!("{program} train {} --resume", quote(&args.recipe));
     let mut add = |flag: &str, value: String| command += &format!(" {flag} {}", quote(&value));
     if let Some(out) = &args.out {
         add("--out", out.display().to_string());
@@ -168,6 +184,7 @@ mod tests {
         let laser = read_recipe(&parse(&["laser"])).unwrap();
         let grpo = read_recipe(&parse(&["grpo"])).unwrap();
         assert_eq!(laser, read_recipe(&parse(&[])).unwrap());
+        assert_eq!(laser, laser_train::Recipe::default());
         assert_eq!(
             (
                 laser.self_reward.alpha > 0.0,
@@ -194,11 +211,31 @@ mod tests {
             "--set",
             "tasks=[{a='b'}]",
         ]);
-        let command = resume_command(&args);
+        let command = resume_command("laser", &args);
         assert!(
             command.starts_with("laser train grpo --resume --out 'my runs/a' --seed 3 --set '"),
             "{command}"
         );
+    }
+
+    #[test]
+    fn the_resume_command_calls_the_program_as_it_was_called() {
+        for (argv0, words) in [
+            ("laser", "laser"),
+            ("./laser", "./laser"),
+            ("/opt/my tools/laser", "'/opt/my tools/laser'"),
+            ("/usr/bin/target", "/usr/bin/target"),
+            ("target/release/laser", "cargo run --release --"),
+            (
+                "/home/me/laser/target/debug/laser",
+                "cargo run --release --",
+            ),
+        ] {
+            assert_eq!(program(Some(argv0.into())), words);
+        }
+        assert_eq!(program(None), "laser");
+        let command = resume_command(&program(Some("target/release/laser".into())), &parse(&[]));
+        assert_eq!(command, "cargo run --release -- train laser --resume");
     }
 
     #[test]

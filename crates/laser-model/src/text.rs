@@ -100,6 +100,19 @@ impl Text {
         self.tokenizer.decode(ids, true).map_err(text_error)
     }
 
+    /// Whether there is something among the ids that [`Text::decode`] leaves out: a special token,
+    /// or an id without a token.
+    pub fn has_special(&self, ids: &[u32]) -> bool {
+        let special = |id: &u32| match self.tokenizer.id_to_token(*id) {
+            Some(token) => self
+                .tokenizer
+                .get_added_vocabulary()
+                .is_special_token(&token),
+            None => true,
+        };
+        ids.iter().any(special)
+    }
+
     /// The id of a token written exactly so.
     pub fn token_id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)
@@ -159,4 +172,30 @@ fn environment(source: String) -> Result<Environment<'static>, ModelError> {
         .add_template_owned("chat", source)
         .map_err(|e| ModelError::Text(format!("chat template: {e:#}")))?;
     Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_decoding_leaves_out_is_special() {
+        let json = r#"{"version": "1.0", "added_tokens": [
+            {"id": 2, "content": "<|end|>", "single_word": false, "lstrip": false, "rstrip": false,
+             "normalized": false, "special": true},
+            {"id": 3, "content": "<think>", "single_word": false, "lstrip": false, "rstrip": false,
+             "normalized": false, "special": false}],
+            "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "<|end|>": 2, "<think>": 3}, "merges": []},
+            "decoder": {"type": "Fuse"}}"#;
+        let text = Text::from_parts(json.as_bytes(), None, None).unwrap();
+        for (ids, special, decoded) in [
+            (&[0, 3, 1][..], false, "a<think>b"),
+            (&[], false, ""),
+            (&[0, 2, 1], true, "ab"),
+            (&[0, 9, 1], true, "ab"),
+        ] {
+            assert_eq!(text.has_special(ids), special, "{ids:?}");
+            assert_eq!(text.decode(ids).unwrap(), decoded);
+        }
+    }
 }

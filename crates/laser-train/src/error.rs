@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Why a run cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A recipe that is not TOML, has an unknown key, or a value of the wrong type.
+    /// A recipe that cannot be read, is not TOML, has an unknown key, or a value of the wrong type.
     #[error("{file}: {message}")]
     Syntax {
         /// The recipe.
@@ -56,6 +56,9 @@ pub enum TrainError {
     /// The condition under which the self-reward means something does not hold.
     #[error("{0}")]
     SelfReward(String),
+    /// `--resume` without a run to go on with.
+    #[error("nothing to resume in {0}; leave out --resume to start")]
+    NothingToResume(PathBuf),
     /// The user asked to stop; everything is saved.
     #[error(
         "interrupted in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}"
@@ -106,6 +109,7 @@ impl TrainError {
             TrainError::Syntax { .. }
                 | TrainError::Value { .. }
                 | TrainError::SelfReward(_)
+                | TrainError::NothingToResume(_)
                 | TrainError::Task(_)
         )
     }

@@ -114,7 +114,10 @@ impl Trainer {
     }
 
     /// The first `count` distinct problems of the test stream, which is the same for all seeds.
-    fn test_problems(&self, count: usize) -> Result<Vec<Problem>, TrainError> {
+    ///
+    /// # Errors
+    /// When the tasks have fewer.
+    pub(crate) fn test_problems(&self, count: usize) -> Result<Vec<Problem>, TrainError> {
         let stream = Stream::Test.seed(0);
         let mut seen = std::collections::HashSet::new();
         let mut problems = Vec::with_capacity(count);

@@ -72,6 +72,12 @@ pub(crate) fn read(path: &Path) -> Result<String, TrainError> {
     std::fs::read_to_string(path).map_err(|e| TrainError::io(path, e))
 }
 
+/// One line of JSON, in which an `f32` is its shortest decimal.
+pub(crate) fn to_json(value: &impl serde::Serialize) -> String {
+    // No map of ours has keys other than words and numbers.
+    serde_json::to_string(value).unwrap_or_else(|e| unreachable!("plain data: {e}"))
+}
+
 /// Appends a line in one write, so that a reader never sees half of one from us; what a full disk
 /// took of it is cut off again.
 pub fn append_line(path: &Path, line: &str) -> Result<(), TrainError> {
@@ -117,9 +123,38 @@ pub(crate) fn retain_lines(
     write_atomically(path, kept.as_bytes())
 }
 
+/// The number that the shortest decimal of an `f32` names, for JSON made with `json!`, which
+/// knows `f64` alone: 0.2, not 0.20000000298023224.
+pub(crate) fn decimal(x: f32) -> f64 {
+    // The text of an f32 is always a number of Rust's grammar.
+    x.to_string().parse().unwrap_or(f64::NAN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_f32_is_printed_as_its_shortest_decimal_and_comes_back() {
+        for x in [
+            0.2,
+            -14.987654,
+            1e-3,
+            5e-4,
+            1e30,
+            f32::MIN_POSITIVE,
+            0.1 + 0.2,
+        ] {
+            let json = serde_json::json!(decimal(x)).to_string();
+            assert_eq!(json.parse::<f32>().unwrap(), x);
+            assert!(
+                json.len() <= serde_json::to_string(&x).unwrap().len(),
+                "{json}"
+            );
+        }
+        assert_eq!(serde_json::json!(decimal(0.2)).to_string(), "0.2");
+        assert_eq!(serde_json::json!(decimal(f32::NAN)).to_string(), "null");
+    }
 
     #[test]
     fn a_write_that_fails_leaves_the_old_file_and_no_partial_one() {

@@ -13,9 +13,11 @@ pub(crate) struct Labelled {
     pub response: Response,
     /// Its text, special tokens left out.
     pub text: String,
-    /// The final answer, under which equal answers meet in a vote.
+    /// The final answer, under which equal answers meet in a vote; none in a response of wrong
+    /// form: a truncated one, or one with a special token before the stop token, which its text
+    /// does not show.
     pub extracted: Option<String>,
-    /// Whether the checker accepts it. A truncated response is never correct.
+    /// Whether the checker accepts it. A response of wrong form is never correct.
     pub correct: bool,
     /// r_s, for finished responses.
     pub score: Option<f32>,
@@ -40,12 +42,13 @@ pub(crate) fn label(
         .into_iter()
         .map(|response| {
             let written = text.decode(&response.ids)?;
-            let finished = response.finished();
+            let body = response.ids.split_last().map_or(&[][..], |(_, body)| body);
+            let well_formed = response.finished() && !text.has_special(body);
             let extracted = task
                 .extract(&written)
-                .filter(|_| finished)
+                .filter(|_| well_formed)
                 .map(|e| e.into_owned());
-            let correct = finished && task.check(&problem.prompt, &problem.gold, &written);
+            let correct = well_formed && task.check(&problem.prompt, &problem.gold, &written);
             let score = self_reward
                 .zip(response.self_logprob)
                 .map(|(s, logp)| s.score(logp));
@@ -58,4 +61,58 @@ pub(crate) fn label(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use laser_rollout::Finish;
+
+    /// Whether the words are correct, and the answer found in them, as a response to `1+1=`.
+    fn labelled(words: &str, finish: Finish) -> (bool, Option<String>) {
+        let text = Text::from_parts(crate::demo::tokenizer_json().as_bytes(), None, None).unwrap();
+        let problem = Problem {
+            task: "arithmetic",
+            prompt: "1+1=".into(),
+            gold: "2".into(),
+            solution: "1+1=2;#2".into(),
+            difficulty: 1,
+        };
+        let ids = text.encode(words).unwrap();
+        let response = Response {
+            logprobs: vec![-1.0; ids.len()],
+            ids,
+            finish,
+            self_logprob: None,
+        };
+        let l = label(&text, &problem, vec![response], None)
+            .unwrap()
+            .remove(0);
+        (l.correct, l.extracted)
+    }
+
+    #[test]
+    fn a_right_answer_is_found_and_accepted() {
+        let right = (true, Some("2".to_owned()));
+        assert_eq!(labelled("1+1=2;#2<|endoftext|>", Finish::Stop), right);
+        let wrong = (false, Some("3".to_owned()));
+        assert_eq!(labelled("1+1=3;#3<|endoftext|>", Finish::Stop), wrong);
+    }
+
+    #[test]
+    fn a_special_token_before_the_end_is_a_failure_of_form() {
+        for words in [
+            "1+1=2;<|reserved_3|>#2<|endoftext|>",
+            "1+1=2;#2<|reserved_3|><|endoftext|>",
+            "<|self_reward|>1+1=2;#2<|endoftext|>",
+        ] {
+            assert_eq!(labelled(words, Finish::Stop), (false, None), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_truncated_response_is_a_failure_of_form() {
+        assert_eq!(labelled("1+1=2;#2", Finish::Length), (false, None));
+        assert_eq!(labelled("", Finish::Length), (false, None));
+    }
 }

@@ -5,11 +5,14 @@
 //! - [`Run`]: a run in its folder: warm start, reinforcement learning, evaluation, resume.
 //! - [`Observer`]: how a run reports to whoever started it.
 
+mod calibrate;
 mod demo;
 mod error;
 mod evaluate;
 mod files;
+mod folder;
 mod label;
+mod observer;
 mod optimizer;
 mod recipe;
 mod rl;
@@ -22,10 +25,11 @@ mod warm_start;
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};
 pub use files::{append_line, create_folder, write_atomically};
+pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use recipe::{
     CRef, Evaluation, LearningRate, Measure, Model, Optimizer, Policy, Recipe, Rollout, Save,
     Schedule, SelfRewarding, WarmStart,
 };
-pub use run::{Observer, Outcome, Phase, Run, RunOptions, Silent};
+pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;

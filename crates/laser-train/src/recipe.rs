@@ -1,5 +1,8 @@
 //! What a run does: a TOML file, read, checked, and printed back.
 
+mod check;
+mod settings;
+
 use std::path::Path;
 
 use laser_rl::AdvantageKind;
@@ -7,7 +10,8 @@ use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::tasks::{Mixture, Share};
+use crate::tasks::Share;
+use settings::{apply, place};
 
 /// A run. Every key has a default: that of the built-in recipe `laser`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +21,9 @@ pub struct Recipe {
     pub name: String,
     /// Of everything random: weights, problems, samples.
     pub seed: u64,
-    /// Steps of reinforcement learning.
+    /// Steps of reinforcement learning. A run with a constant learning rate may be resumed with
+    /// more of them. With one that falls (linear, cosine) it may not: the steps that are done
+    /// would have had another learning rate.
     pub steps: u64,
     /// Tokens in a forward and backward pass; memory grows with it, results do not change.
     pub micro_batch_tokens: usize,
@@ -139,6 +145,13 @@ pub struct SelfRewarding {
     pub allow_partition_excess: bool,
 }
 
+impl SelfRewarding {
+    /// Whether the score has a part in training, or is only measured.
+    pub(crate) fn trains(&self) -> bool {
+        self.alpha > 0.0 || self.tau > 0.0
+    }
+}
+
 /// The reference constant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -189,6 +202,16 @@ pub enum Schedule {
     Linear,
     /// Falls to zero along a half cosine.
     Cosine,
+}
+
+impl Schedule {
+    /// Whether the learning rate of a step depends on how many there are.
+    pub(crate) fn falls(self) -> bool {
+        match self {
+            Schedule::Constant => false,
+            Schedule::Linear | Schedule::Cosine => true,
+        }
+    }
 }
 
 /// Learning rate of a step.
@@ -259,12 +282,18 @@ impl Default for Recipe {
             optimizer: Optimizer::default(),
             evaluation: Evaluation::default(),
             save: Save::default(),
-            tasks: vec![Share {
-                task: "arithmetic".into(),
-                weight: 1,
-                steps: [3, 5],
-                largest: 20,
-            }],
+            tasks: [
+                ("countdown", 4, [2, 3], 10),
+                ("arithmetic", 1, [3, 5], 15),
+                ("peak", 1, [3, 5], 15),
+            ]
+            .map(|(task, weight, steps, largest)| Share {
+                task: task.into(),
+                weight,
+                steps,
+                largest,
+            })
+            .to_vec(),
         }
     }
 }
@@ -274,10 +303,10 @@ impl Default for Model {
         Model {
             path: String::new(),
             hidden_size: 128,
-            layers: 4,
+            layers: 6,
             heads: 4,
             kv_heads: 2,
-            intermediate_size: 512,
+            intermediate_size: 256,
             context: 128,
             initializer_range: 0.02,
         }
@@ -287,8 +316,8 @@ impl Default for Model {
 impl Default for WarmStart {
     fn default() -> Self {
         WarmStart {
-            steps: 400,
-            batch_size: 128,
+            steps: 2000,
+            batch_size: 40,
             self_reward_logp: -15.0,
             self_reward_weight: 0.001,
             optimizer: Optimizer {
@@ -304,7 +333,7 @@ impl Default for WarmStart {
 impl Default for Rollout {
     fn default() -> Self {
         Rollout {
-            prompts: 32,
+            prompts: 64,
             samples: 8,
             max_new_tokens: 64,
             rows: 32,
@@ -345,9 +374,9 @@ impl Default for SelfRewarding {
 impl Default for Optimizer {
     fn default() -> Self {
         Optimizer {
-            lr: 1e-3,
-            schedule: Schedule::Constant,
-            warmup_steps: 5,
+            lr: 5e-4,
+            schedule: Schedule::Linear,
+            warmup_steps: 20,
             weight_decay: 0.01,
             beta1: 0.9,
             beta2: 0.99,
@@ -360,11 +389,11 @@ impl Default for Optimizer {
 impl Default for Evaluation {
     fn default() -> Self {
         Evaluation {
-            problems: 256,
+            problems: 512,
             samples: 16,
             ks: vec![1, 2, 4, 8, 16],
             bootstrap: 1000,
-            every: 25,
+            every: 50,
             quick_problems: 64,
         }
     }
@@ -409,446 +438,27 @@ impl Recipe {
     }
 
     /// Reads a recipe file.
+    ///
+    /// # Errors
+    /// Those of [`Recipe::parse`], and a file that is no text or cannot be read.
     pub fn load(path: &Path, settings: &[String]) -> Result<Self, TrainError> {
-        Self::parse(
-            &path.display().to_string(),
-            &crate::files::read(path)?,
-            settings,
-        )
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| TrainError::Syntax {
+            file: file.clone(),
+            message: match e.kind() {
+                _ if path.is_dir() => "a folder, not a recipe file".into(),
+                std::io::ErrorKind::InvalidData => "not a recipe: not UTF-8 text".into(),
+                _ => format!("the recipe cannot be read: {e}"),
+            },
+        })?;
+        Self::parse(&file, &text, settings)
     }
 
     /// The recipe with every key, as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).unwrap_or_else(|e| unreachable!("a recipe is plain data: {e}"))
     }
-
-    /// Checks ranges and combinations; `place` says where a key was set.
-    fn check(&self, place: &dyn Fn(&str) -> String) -> Result<(), TrainError> {
-        let fail = |key: &str, value: String, problem: &str| {
-            Err(TrainError::Value {
-                place: place(key),
-                key: key.into(),
-                value,
-                problem: problem.into(),
-            })
-        };
-        let c = Checker { place };
-        c.at_least("steps", self.steps, 1)?;
-        c.at_least("micro_batch_tokens", self.micro_batch_tokens as u64, 1)?;
-        let m = &self.model;
-        for (key, value) in [
-            ("model.hidden_size", m.hidden_size),
-            ("model.layers", m.layers),
-            ("model.heads", m.heads),
-            ("model.kv_heads", m.kv_heads),
-            ("model.intermediate_size", m.intermediate_size),
-            ("model.context", m.context),
-            ("warm_start.batch_size", self.warm_start.batch_size),
-            ("rollout.prompts", self.rollout.prompts),
-            ("rollout.samples", self.rollout.samples),
-            ("rollout.max_new_tokens", self.rollout.max_new_tokens),
-            ("rollout.rows", self.rollout.rows),
-            ("evaluation.problems", self.evaluation.problems),
-            ("evaluation.samples", self.evaluation.samples),
-            ("evaluation.bootstrap", self.evaluation.bootstrap),
-            ("save.keep", self.save.keep),
-        ] {
-            c.at_least(key, value as u64, 1)?;
-        }
-        if !m.hidden_size.is_multiple_of(2 * m.heads) {
-            let problem = "must divide model.hidden_size into heads of an even width";
-            return fail("model.heads", m.heads.to_string(), problem);
-        }
-        if !m.heads.is_multiple_of(m.kv_heads) {
-            return fail(
-                "model.kv_heads",
-                m.kv_heads.to_string(),
-                "must divide model.heads",
-            );
-        }
-        c.number(
-            "model.initializer_range",
-            m.initializer_range,
-            m.initializer_range > 0.0,
-            "must be above 0",
-        )?;
-        if m.path.is_empty() {
-            c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
-        }
-        if self.rollout.samples < 2 && self.policy.advantage != AdvantageKind::DrGrpo {
-            let problem = "an advantage within the group needs at least 2 responses to a problem";
-            return fail("rollout.samples", self.rollout.samples.to_string(), problem);
-        }
-        if let Err(e) = self.rollout.sampling.validate() {
-            return fail("rollout.sampling", String::from("{…}"), &e.to_string());
-        }
-        if !self.rollout.sampling.is_on_policy() {
-            let problem = "training needs samples of the policy itself: temperature = 1, top_p = 1, top_k = 0, min_p = 0";
-            return fail("rollout.sampling", String::from("{…}"), problem);
-        }
-        let p = &self.policy;
-        c.number(
-            "policy.clip_low",
-            p.clip_low as f64,
-            p.clip_low > 0.0 && p.clip_low < 1.0,
-            "must lie between 0 and 1",
-        )?;
-        c.number(
-            "policy.clip_high",
-            p.clip_high as f64,
-            p.clip_high > 0.0,
-            "must be above 0",
-        )?;
-        let dual_ok = p.dual_clip == 0.0 || p.dual_clip >= 1.0;
-        c.number(
-            "policy.dual_clip",
-            p.dual_clip as f64,
-            dual_ok,
-            "must be at least 1, or 0 to switch it off",
-        )?;
-        self.check_self_reward(&c, place)?;
-        for (prefix, o) in [
-            ("optimizer", &self.optimizer),
-            ("warm_start.optimizer", &self.warm_start.optimizer),
-        ] {
-            let key = |k: &str| format!("{prefix}.{k}");
-            c.number(&key("lr"), o.lr as f64, o.lr > 0.0, "must be above 0")?;
-            c.number(
-                &key("weight_decay"),
-                o.weight_decay as f64,
-                o.weight_decay >= 0.0,
-                "must not be negative",
-            )?;
-            c.number(
-                &key("beta1"),
-                o.beta1 as f64,
-                (0.0..1.0).contains(&o.beta1),
-                "must lie in [0, 1)",
-            )?;
-            c.number(
-                &key("beta2"),
-                o.beta2 as f64,
-                (0.0..1.0).contains(&o.beta2),
-                "must lie in [0, 1)",
-            )?;
-            c.number(&key("eps"), o.eps as f64, o.eps > 0.0, "must be above 0")?;
-            c.number(
-                &key("grad_clip"),
-                o.grad_clip,
-                o.grad_clip >= 0.0,
-                "must not be negative",
-            )?;
-        }
-        let e = &self.evaluation;
-        if e.ks.is_empty() || e.ks.contains(&0) || e.ks.iter().any(|k| *k > e.samples) {
-            let problem = format!(
-                "every k must lie between 1 and evaluation.samples = {}",
-                e.samples
-            );
-            return fail("evaluation.ks", format!("{:?}", e.ks), &problem);
-        }
-        if e.every > 0 {
-            c.at_least("evaluation.quick_problems", e.quick_problems as u64, 1)?;
-        }
-        let mixture = match Mixture::new(&self.tasks) {
-            Ok(m) => m,
-            Err(e) => return fail("tasks", String::from("[…]"), &e.to_string()),
-        };
-        let longest = mixture.max_chars();
-        if m.path.is_empty() {
-            // Characters are tokens; a response also has its end token.
-            if longest.solution + 1 > self.rollout.max_new_tokens {
-                let problem = format!(
-                    "solutions of these tasks take up to {} tokens with the end token",
-                    longest.solution + 1
-                );
-                return fail(
-                    "rollout.max_new_tokens",
-                    self.rollout.max_new_tokens.to_string(),
-                    &problem,
-                );
-            }
-            let needed = longest.prompt + self.rollout.max_new_tokens;
-            if needed > m.context {
-                let problem = format!(
-                    "prompts and rollout.max_new_tokens together take up to {needed} tokens"
-                );
-                return fail("model.context", m.context.to_string(), &problem);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_self_reward(
-        &self,
-        c: &Checker,
-        place: &dyn Fn(&str) -> String,
-    ) -> Result<(), TrainError> {
-        let s = &self.self_reward;
-        c.number(
-            "self_reward.beta_v",
-            s.beta_v as f64,
-            s.beta_v > 0.0,
-            "must be above 0",
-        )?;
-        c.number(
-            "self_reward.alpha",
-            s.alpha,
-            s.alpha >= 0.0,
-            "must not be negative",
-        )?;
-        c.number(
-            "self_reward.tau",
-            s.tau as f64,
-            (0.0..=1.0).contains(&s.tau),
-            "must lie between 0 and 1",
-        )?;
-        c.number(
-            "self_reward.std_gate",
-            s.std_gate as f64,
-            s.std_gate >= 0.0,
-            "must not be negative",
-        )?;
-        let bound = s.max_partition_excess;
-        c.number(
-            "self_reward.max_partition_excess",
-            bound,
-            bound > 0.0,
-            "must be above 0",
-        )?;
-        if let CRef::Given(x) = s.c_ref {
-            c.number(
-                "self_reward.c_ref",
-                x as f64,
-                x < 0.0,
-                "must be negative: it is a log-probability",
-            )?;
-        }
-        let w = &self.warm_start;
-        let target = w.self_reward_logp;
-        c.number(
-            "warm_start.self_reward_logp",
-            target as f64,
-            target < 0.0,
-            "must be negative: it is a log-probability",
-        )?;
-        let weight = w.self_reward_weight;
-        c.number(
-            "warm_start.self_reward_weight",
-            weight,
-            weight >= 0.0,
-            "must not be negative",
-        )?;
-        if s.token.is_empty() && (s.alpha > 0.0 || s.tau > 0.0) {
-            return Err(TrainError::Value {
-                place: place("self_reward.token"),
-                key: "self_reward.token".into(),
-                value: "\"\"".into(),
-                problem: "alpha and tau need a token; name one or set both to 0".into(),
-            });
-        }
-        Ok(())
-    }
-}
-
-struct Checker<'a> {
-    place: &'a dyn Fn(&str) -> String,
-}
-
-impl Checker<'_> {
-    fn number(&self, key: &str, value: f64, ok: bool, problem: &str) -> Result<(), TrainError> {
-        if ok && value.is_finite() {
-            return Ok(());
-        }
-        Err(TrainError::Value {
-            place: (self.place)(key),
-            key: key.into(),
-            value: value.to_string(),
-            problem: problem.into(),
-        })
-    }
-
-    fn at_least(&self, key: &str, value: u64, least: u64) -> Result<(), TrainError> {
-        self.number(
-            key,
-            value as f64,
-            value >= least,
-            &format!("must be at least {least}"),
-        )
-    }
-}
-
-/// Applies `a.b=value`; the value is TOML, or a bare string.
-fn apply(table: &mut toml::Table, setting: &str) -> Result<(), TrainError> {
-    let bad = |problem: &str| TrainError::Value {
-        place: "--set".into(),
-        key: setting.split('=').next().unwrap_or_default().trim().into(),
-        value: setting
-            .split_once('=')
-            .map_or(String::new(), |s| s.1.into()),
-        problem: problem.into(),
-    };
-    let (key, value) = setting
-        .split_once('=')
-        .ok_or_else(|| bad("expected key=value, as in steps=100"))?;
-    let value = value.trim();
-    let parsed = format!("v = {value}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut t| t.remove("v"));
-    let value = parsed.unwrap_or_else(|| toml::Value::String(value.into()));
-    let mut path: Vec<&str> = key.split('.').map(str::trim).collect();
-    let last = path
-        .pop()
-        .filter(|k| !k.is_empty())
-        .ok_or_else(|| bad("the key is empty"))?;
-    let mut here = table;
-    for part in path {
-        here = here
-            .entry(part)
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
-            .as_table_mut()
-            .ok_or_else(|| bad(&format!("'{part}' is not a table")))?;
-    }
-    here.insert(last.into(), value);
-    Ok(())
-}
-
-/// Where a key was set: the flag, or file and line; the nearest enclosing table otherwise.
-fn place(file: &str, text: &str, settings: &[String], key: &str) -> String {
-    if settings
-        .iter()
-        .any(|s| s.split('=').next().is_some_and(|k| k.trim() == key))
-    {
-        return "--set".into();
-    }
-    let Ok(table) = toml::de::DeTable::parse(text) else {
-        return file.into();
-    };
-    let mut here = table.get_ref();
-    let mut at = None;
-    for part in key.split('.') {
-        let Some((k, v)) = here.iter().find(|(k, _)| k.get_ref() == part) else {
-            break;
-        };
-        at = Some(k.span().start);
-        match v.get_ref() {
-            toml::de::DeValue::Table(t) => here = t,
-            _ => break,
-        }
-    }
-    match at {
-        Some(at) => format!(
-            "{file}, line {}",
-            text[..at].lines().count().max(1) + usize::from(text[..at].ends_with('\n'))
-        ),
-        None => format!("{file} (by default)"),
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str, settings: &[&str]) -> String {
-        let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
-        Recipe::parse("r.toml", text, &settings)
-            .unwrap_err()
-            .to_string()
-    }
-
-    #[test]
-    fn an_empty_recipe_is_the_built_in_one_and_survives_a_round_trip() {
-        let recipe = Recipe::parse("r.toml", "", &[]).unwrap();
-        assert_eq!(recipe, Recipe::default());
-        assert_eq!(
-            Recipe::parse("r.toml", &recipe.to_toml(), &[]).unwrap(),
-            recipe
-        );
-    }
-
-    #[test]
-    fn settings_override_the_file() {
-        let settings = [
-            "self_reward.alpha=0".into(),
-            "name = x y".into(),
-            "evaluation.ks=[1, 2]".into(),
-        ];
-        let recipe = Recipe::parse("r.toml", "[self_reward]\nalpha = 5.0\n", &settings).unwrap();
-        assert_eq!(
-            (recipe.self_reward.alpha, recipe.name.as_str()),
-            (0.0, "x y")
-        );
-        assert_eq!(recipe.evaluation.ks, [1, 2]);
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_line() {
-        let e = error("seed = 1\n\n[self_reward]\nbeta = 0.1\n", &[]);
-        assert!(
-            e.contains("r.toml") && e.contains("line 4") && e.contains("beta"),
-            "{e}"
-        );
-        let e = error("", &["rollout.sample=3"]);
-        assert!(e.contains("--set") && e.contains("sample"), "{e}");
-    }
-
-    #[test]
-    fn a_value_out_of_range_is_refused_with_its_line_and_key() {
-        let e = error("seed = 1\n[self_reward]\n# why\nbeta_v = -0.1\n", &[]);
-        assert!(
-            e.contains("r.toml, line 4") && e.contains("self_reward.beta_v = -0.1"),
-            "{e}"
-        );
-        let e = error("steps = 0\n", &[]);
-        assert!(e.contains("line 1") && e.contains("steps = 0"), "{e}");
-        let e = error("", &["optimizer.lr=0"]);
-        assert!(e.starts_with("--set: optimizer.lr = 0"), "{e}");
-        for (text, key) in [
-            ("[rollout]\nsamples = 1", "rollout.samples"),
-            ("[rollout.sampling]\ntemperature = 0.7", "rollout.sampling"),
-            ("[rollout]\nmax_new_tokens = 10", "rollout.max_new_tokens"),
-            ("[model]\ncontext = 70", "model.context"),
-            ("[model]\nheads = 3", "model.heads"),
-            ("[model]\nkv_heads = 3", "model.kv_heads"),
-            ("[self_reward]\nc_ref = 3.0", "self_reward.c_ref"),
-            ("[self_reward]\ntoken = \"\"", "self_reward.token"),
-            ("[evaluation]\nks = [32]", "evaluation.ks"),
-            (
-                "tasks = [{task = \"chess\", steps = [1, 2], largest = 9}]",
-                "tasks",
-            ),
-            ("[optimizer]\nlr = nan", "optimizer.lr"),
-        ] {
-            let e = error(text, &[]);
-            assert!(e.contains(key), "{e}");
-        }
-    }
-
-    #[test]
-    fn the_learning_rate_warms_up_and_falls_to_zero_after_the_last_step() {
-        let at = |schedule, step| {
-            Optimizer {
-                lr: 2.0,
-                warmup_steps: 4,
-                schedule,
-                ..Default::default()
-            }
-            .at(step, 12)
-        };
-        assert_eq!(
-            [
-                at(Schedule::Linear, 1),
-                at(Schedule::Linear, 4),
-                at(Schedule::Linear, 5)
-            ],
-            [0.5, 2.0, 2.0]
-        );
-        assert_eq!(
-            [at(Schedule::Linear, 9), at(Schedule::Linear, 12)],
-            [1.0, 0.25]
-        );
-        assert!((at(Schedule::Cosine, 9) - 1.0).abs() < 1e-6);
-        assert_eq!(at(Schedule::Constant, 12), 2.0);
-    }
-}
+mod tests;

@@ -7,10 +7,11 @@ use laser_rl::{
     mix_advantages, ppo_clip, self_reward_mse,
 };
 use laser_rollout::RolloutError;
-use laser_rollout::score::{Batch, Sequence, micro_batches};
+use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, Value, json};
 
 use crate::TrainError;
+use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::LearningRate;
 use crate::tasks::{Problem, Split};
@@ -56,7 +57,7 @@ impl Trainer {
             )
             .map_err(|e| match e {
                 TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
-                    self.diverged(step, e.to_string())
+                    diverged(step, e.to_string())
                 }
                 other => other,
             })?;
@@ -78,7 +79,7 @@ impl Trainer {
         let sums = self.accumulate(step, &groups, warm_up.mse_active(step))?;
         let grad_norm = self
             .update(&r.optimizer, lr)
-            .map_err(|n| self.diverged(step, format!("the gradient's norm is {n}")))?;
+            .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
         let train_seconds = started.elapsed().as_secs_f64();
 
         let mut metrics = self.measure(&groups, &sums);
@@ -93,7 +94,7 @@ impl Trainer {
             json!({"rollout": sums.policy.tokens, "train": sums.policy.tokens + prompt_tokens}),
         );
         metrics.insert("optim/grad_norm".into(), json!(grad_norm));
-        metrics.insert("optim/lr".into(), json!(lr));
+        metrics.insert("optim/lr".into(), json!(decimal(lr)));
         Ok(ReinforceStep {
             metrics,
             problems,
@@ -157,18 +158,9 @@ impl Trainer {
         };
         let mut sums = Sums::default();
         for cut in micro_batches(&sequences, r.micro_batch_tokens) {
-            if self.monitor.cancelled() {
-                self.gradients.clear(&self.cpu);
-                return Err(RolloutError::Cancelled.into());
-            }
-            let batch = Batch::new(&sequences[cut.clone()], self.zc);
-            self.decoder
-                .forward(&self.cpu, &mut self.ws, &batch.ids, &batch.segments);
-            let g = self
-                .decoder
-                .gather(&self.cpu, &mut self.ws, batch.rows, batch.targets);
-            laser_rl::check_finite("log-probabilities", &g.logp)
-                .map_err(|e| self.diverged(step, e.to_string()))?;
+            let (batch, g) = self.micro_batch(&sequences[cut.clone()], self.zc, |what| {
+                diverged(step, what)
+            })?;
             let mut dlogp = vec![0.0; g.logp.len()];
             for (((_, l, advantage), range), zc) in all[cut]
                 .iter()
@@ -205,33 +197,16 @@ impl Trainer {
                     dlogp[i] += (alpha * slope as f64) as f32;
                 }
             }
-            self.decoder.backward(
-                &self.cpu,
-                &mut self.ws,
-                &g,
-                &dlogp,
-                None,
-                &mut self.gradients,
-            );
+            self.backward(&g, &dlogp);
         }
         if !sums.policy.loss.is_finite() || !sums.mse.is_finite() {
             let what = format!(
                 "the loss is {} (policy) and {} (self-reward)",
                 sums.policy.loss, sums.mse
             );
-            return Err(self.diverged(step, what));
+            return Err(diverged(step, what));
         }
         Ok(sums)
-    }
-
-    fn diverged(&self, step: u64, what: String) -> TrainError {
-        TrainError::Diverged {
-            phase: "training",
-            step,
-            what,
-            remedy: "nothing of this step was saved; lower optimizer.lr or self_reward.alpha"
-                .into(),
-        }
     }
 
     fn measure(&self, groups: &[Group], sums: &Sums) -> Map<String, Value> {
@@ -261,7 +236,7 @@ impl Trainer {
             "policy/entropy",
             json!(sums.entropy / sums.rows.max(1) as f64),
         );
-        put("policy/logprob_mismatch", json!(sums.mismatch));
+        put("policy/logprob_mismatch", json!(decimal(sums.mismatch)));
         put(
             "rollout/length_mean",
             json!(mean(&|l| l.response.ids.len() as f64)),
@@ -306,5 +281,14 @@ impl Trainer {
             put("self_reward/logp_incorrect", json!(logp(false)));
         }
         m
+    }
+}
+
+fn diverged(step: u64, what: String) -> TrainError {
+    TrainError::Diverged {
+        phase: "training",
+        step,
+        what,
+        remedy: "nothing of this step was saved; lower optimizer.lr or self_reward.alpha".into(),
     }
 }

@@ -1,80 +1,29 @@
 //! A run in its folder, from the warm start to the summary.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use laser_kernels::Cpu;
 use laser_model::init_weights;
-use laser_rl::{
-    Calibration, Evaluation, SelfReward, group_stats, partition_excess, smallest_beta_v,
-};
-use laser_rng::Rng;
-use laser_rollout::{Monitor, RolloutError, Sampling};
+use laser_rl::{Calibration, Evaluation, SelfReward};
+use laser_rollout::{Monitor, RolloutError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::TrainError;
+use crate::calibrate::Reference;
 use crate::evaluate::{EvalResult, SampleRow};
 use crate::files::{
-    append_line, create_folder, folder_atomically, read, read_lines, remove, remove_folder,
-    retain_lines, write_atomically,
+    append_line, create_folder, decimal, folder_atomically, read, remove_folder, to_json,
+    write_atomically,
 };
+use crate::folder::{Folder, is_base, mark_base, write_rows};
+use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
-use crate::recipe::{CRef, Recipe};
-use crate::save::{Checkpoint, ModelFiles, State, newest, prune};
-use crate::tasks::Split;
+use crate::recipe::Recipe;
+use crate::save::{Checkpoint, ModelFiles, Part, State, newest, prune};
 use crate::trainer::{Stream, Trainer};
-
-/// On-policy responses on which c_ref is measured; the paper used 300.
-const CALIBRATION_PAIRS: usize = 512;
-/// Built-in noise of the score, β_v · std(log π_ref(z_c)), above which the constant is doubtful.
-const MAX_SCORE_NOISE: f64 = 0.05;
-
-/// What makes a model folder a base model of a recipe.
-const BASE: &str = "base.json";
-/// What training writes into the run's folder, beside `config.toml` and `base`.
-const WRITTEN: [&str; 6] = [
-    "checkpoints",
-    "samples",
-    "warm-start",
-    "metrics.jsonl",
-    "evals.jsonl",
-    "base-test.json",
-];
-/// What the end of a run writes.
-const WRITTEN_LAST: [&str; 3] = ["results.jsonl", "summary.json", "report.html"];
-
-/// A part of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Supervised warm start.
-    WarmStart,
-    /// Test of the base model.
-    TestBase,
-    /// Reinforcement learning.
-    Train,
-    /// Test of the final model.
-    TestFinal,
-}
-
-/// Follows a run. Every method does nothing by default.
-pub trait Observer {
-    /// A phase of `total` steps begins, `done` of which are done.
-    fn begin(&mut self, _phase: Phase, _done: u64, _total: u64) {}
-    /// A step is complete; `metrics` is its line of `metrics.jsonl`.
-    fn step(&mut self, _phase: Phase, _metrics: &Map<String, Value>) {}
-    /// A test is complete.
-    fn tested(&mut self, _step: u64, _metrics: &Evaluation) {}
-    /// The phase is complete.
-    fn end(&mut self, _phase: Phase) {}
-    /// Something the user should know.
-    fn note(&mut self, _text: &str) {}
-}
-
-/// Follows nothing.
-pub struct Silent;
-impl Observer for Silent {}
 
 /// How a run is started.
 #[derive(Clone, Debug)]
@@ -111,12 +60,28 @@ struct BaseTest {
     calibration: Calibration,
     self_reward: Option<SelfReward>,
     /// Mean and standard deviation of log π_ref(z_c), nats, over the calibration pairs.
-    c_ref_measured: Option<[f64; 2]>,
+    c_ref_measured: Option<[f32; 2]>,
+}
+
+/// Where a run begins: a trainer, and the steps of that phase that are done.
+enum Start {
+    /// In the warm start.
+    WarmStart(Trainer, u64),
+    /// In the reinforcement learning.
+    Reinforce(Trainer, u64),
+}
+
+impl Start {
+    fn trainer(&self) -> &Trainer {
+        let (Start::WarmStart(t, _) | Start::Reinforce(t, _)) = self;
+        t
+    }
 }
 
 /// A run.
 pub struct Run<'a> {
-    recipe: Recipe,
+    recipe: Arc<Recipe>,
+    folder: Folder,
     options: RunOptions,
     observer: &'a mut dyn Observer,
     monitor: Arc<Monitor>,
@@ -134,7 +99,8 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn Observer,
     ) -> Self {
         Run {
-            recipe,
+            recipe: Arc::new(recipe),
+            folder: Folder(options.out.clone()),
             options,
             observer,
             monitor,
@@ -149,22 +115,32 @@ impl<'a> Run<'a> {
     /// See [`TrainError`]; an interruption is one too, after everything has been saved.
     pub fn execute(mut self) -> Result<Outcome, TrainError> {
         let cpu = Cpu::new(self.options.threads)?;
-        self.prepare_folder()?;
-        self.stages(cpu)
-    }
-
-    fn stages(&mut self, cpu: Cpu) -> Result<Outcome, TrainError> {
-        let resumed = match self.options.resume {
-            true => newest(&self.path("checkpoints"))?,
-            false => None,
-        };
-        let (mut trainer, done) = match resumed {
+        self.refuse_two_models()?;
+        let checkpoint = self.folder.check(&self.recipe, self.options.resume)?;
+        // What can be wrong with the recipe, the models and the tokens shows before the folder is
+        // touched: an earlier run in it must not be lost to one that cannot start.
+        let start = match checkpoint {
             Some(checkpoint) => self.resume(cpu, &checkpoint)?,
-            None => (self.base(cpu)?, 0),
+            None => self.start(cpu)?,
         };
-        let base = match done {
-            0 => self.test_base(&mut trainer)?,
-            _ => self.load_base_test()?,
+        start
+            .trainer()
+            .test_problems(self.recipe.evaluation.problems)?;
+        let earlier_test = match start {
+            Start::Reinforce(_, 1..) => Some(self.load_base_test()?),
+            _ => None,
+        };
+        self.folder.prepare(&self.recipe, self.options.resume)?;
+        let (mut trainer, done) = match start {
+            Start::WarmStart(trainer, done) => (self.warm_start(trainer, done)?, 0),
+            Start::Reinforce(trainer, done) => {
+                self.before = self.folder.rewind(u64::MAX, done)?;
+                (trainer, done)
+            }
+        };
+        let base = match earlier_test {
+            Some(base) => base,
+            None => self.test_base(&mut trainer)?,
         };
         trainer.self_reward = base.self_reward;
         let last_step = self.reinforce(&mut trainer, done)?;
@@ -172,142 +148,105 @@ impl<'a> Run<'a> {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.options.out.join(name)
+        self.folder.path(name)
     }
 
     fn seconds(&self) -> f64 {
         self.before + self.started.elapsed().as_secs_f64()
     }
 
-    /// Makes the folder, or clears one that holds the same run, finished; refuses to overwrite
-    /// anything else.
-    fn prepare_folder(&self) -> Result<(), TrainError> {
-        let out = &self.options.out;
-        create_folder(out)?;
-        let checkpoint = newest(&self.path("checkpoints"))?;
-        match (self.options.resume, checkpoint) {
-            (true, Some(checkpoint)) => self.refuse_to_continue(&checkpoint)?,
-            (true, None) => {}
-            (false, checkpoint) => self.refuse_to_overwrite(checkpoint.is_some())?,
+    fn refuse_two_models(&self) -> Result<(), TrainError> {
+        let path = &self.recipe.model.path;
+        match &self.options.base {
+            Some(base) if !path.is_empty() => Err(TrainError::Value {
+                place: format!("--base {}", base.display()),
+                key: "model.path".into(),
+                value: format!("\"{path}\""),
+                problem: "--base and model.path exclude each other: both name the model to start from; leave out one of them".into(),
+            }),
+            _ => Ok(()),
         }
-        // First, so that a folder with any of the files below is always known as a run's.
-        write_atomically(&self.path("config.toml"), self.recipe.to_toml().as_bytes())?;
-        if !self.options.resume {
-            WRITTEN.iter().try_for_each(|n| remove(&self.path(n)))?;
-        }
-        WRITTEN_LAST
-            .iter()
-            .try_for_each(|n| remove(&self.path(n)))?;
-        create_folder(&self.path("samples"))
     }
 
-    fn refuse_to_overwrite(&self, has_checkpoint: bool) -> Result<(), TrainError> {
-        let out = &self.options.out;
-        let config = self.path("config.toml");
-        if !config.exists() {
-            let foreign = WRITTEN.iter().chain(&WRITTEN_LAST).map(|n| self.path(n));
-            let base = self.path("base");
-            let base = (base.exists() && !base.join(BASE).exists()).then_some(base);
-            if let Some(path) = foreign.filter(|p| p.exists()).chain(base).next() {
-                return Err(TrainError::file(
-                    &path,
-                    "not from a run of this program (there is no config.toml beside it), and the run would replace it; choose another folder with --out",
-                ));
-            }
-            return Ok(());
-        }
-        let same = Recipe::load(&config, &[])? == self.recipe;
-        let finished = self.path("summary.json").exists();
-        if !(has_checkpoint || finished) || (same && finished) {
-            return Ok(());
-        }
-        let what = if same {
-            "an unfinished run"
-        } else {
-            "the run of another recipe"
-        };
-        Err(TrainError::file(
-            out,
-            format!(
-                "the folder holds {what}; continue it with --resume, or choose another folder with --out"
-            ),
-        ))
-    }
-
-    fn refuse_to_continue(&self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
-        let state = checkpoint.state()?;
-        let fail = |problem: &str| Err(TrainError::file(&checkpoint.dir, problem));
-        if state.fingerprint != self.run_fingerprint() {
-            return fail(
-                "the checkpoint belongs to a run with another recipe; resume with that one (config.toml), or choose another --out",
-            );
-        }
-        if state.step > self.recipe.steps {
-            return fail(&format!(
-                "the run is already beyond steps = {}; raise steps to {} or more",
-                self.recipe.steps, state.step
-            ));
-        }
-        Ok(())
-    }
-
-    /// The trainer around a base model: loaded, or made by the warm start.
-    fn base(&mut self, cpu: Cpu) -> Result<Trainer, TrainError> {
-        let given =
-            (!self.recipe.model.path.is_empty()).then(|| PathBuf::from(&self.recipe.model.path));
-        let cached = self
-            .options
-            .base
-            .clone()
-            .unwrap_or_else(|| self.path("base"));
-        let made = self.options.base.is_some() || is_base(&cached, &self.base_fingerprint());
-        if let Some(dir) = given.or(made.then_some(cached.clone())) {
-            if self.options.base.is_some() && !is_base(&dir, &self.base_fingerprint()) {
+    /// The trainer around a base model that is there, or that of the warm start which makes one.
+    fn start(&mut self, cpu: Cpu) -> Result<Start, TrainError> {
+        let fingerprint = self.recipe.base_fingerprint();
+        let cached = self.path("base");
+        let made = match (&self.options.base, self.recipe.model.path.as_str()) {
+            (Some(dir), _) if !is_base(dir, &fingerprint) => {
                 let problem = "no base model of this recipe's seed, model, warm start and tasks; leave out --base to make one";
-                return Err(TrainError::file(&dir, problem));
+                return Err(TrainError::file(dir, problem));
             }
-            self.observer
-                .note(&format!("base model: {}", dir.display()));
-            self.rewind(u64::MAX, 0)?;
-            let files = ModelFiles::load(&dir)?;
-            let config = files.config()?;
-            let weights = Checkpoint { dir }.weights(&config)?;
-            return Trainer::new(
-                self.recipe.clone(),
-                cpu,
-                files,
-                &weights,
-                self.monitor.clone(),
-            );
-        }
-        self.warm_start(cpu, &cached)
+            (Some(dir), _) => Some(dir.clone()),
+            (None, "") => is_base(&cached, &fingerprint).then_some(cached),
+            (None, path) => Some(PathBuf::from(path)),
+        };
+        let Some(dir) = made else {
+            return self.start_warm(cpu);
+        };
+        self.observer
+            .note(&format!("base model: {}", dir.display()));
+        Ok(Start::Reinforce(self.load(cpu, &Checkpoint { dir })?, 0))
     }
 
-    fn warm_start(&mut self, cpu: Cpu, base: &Path) -> Result<Trainer, TrainError> {
-        let saved = self.path("warm-start");
-        let steps = self.recipe.warm_start.steps;
+    /// The trainer around fresh weights, or around those of an interrupted warm start.
+    fn start_warm(&self, cpu: Cpu) -> Result<Start, TrainError> {
         let files = ModelFiles::fresh(&self.recipe.model);
         let config = files.config()?;
-        let checkpoint = newest(&saved)?.filter(|_| self.options.resume);
-        let state = checkpoint.as_ref().map(Checkpoint::state).transpose()?;
-        let state = state.filter(|s| s.fingerprint == self.base_fingerprint());
-        let weights = match (&checkpoint, &state) {
-            (Some(c), Some(_)) => c.weights(&config)?,
-            _ => init_weights(&config, Stream::Weights.seed(self.recipe.seed)),
+        let checkpoint = newest(&self.path("warm-start"))?.filter(|_| self.options.resume);
+        let saved = match checkpoint {
+            Some(c) => Some((c.state()?, c)),
+            None => None,
         };
-        let mut t = Trainer::new(
-            self.recipe.clone(),
-            cpu,
-            files,
-            &weights,
-            self.monitor.clone(),
-        )?;
-        let mut done = 0;
-        if let (Some(c), Some(s)) = (&checkpoint, &state) {
-            c.load_moments(&mut t, s.updates)?;
-            done = s.step;
-        }
-        self.rewind(done, 0)?;
+        let fingerprint = self.recipe.base_fingerprint();
+        let saved = saved.filter(|(state, _)| state.fingerprint == fingerprint);
+        let weights = match &saved {
+            Some((_, c)) => c.weights(&config)?,
+            None => init_weights(&config, Stream::Weights.seed(self.recipe.seed)),
+        };
+        let mut t = self.trainer(cpu, files, &weights)?;
+        let Some((state, c)) = saved else {
+            return Ok(Start::WarmStart(t, 0));
+        };
+        c.load_moments(&mut t, state.updates)?;
+        Ok(Start::WarmStart(t, state.step))
+    }
+
+    fn resume(&mut self, cpu: Cpu, checkpoint: &Checkpoint) -> Result<Start, TrainError> {
+        let state = checkpoint.state()?;
+        self.observer.note(&format!(
+            "resuming after step {}: {}",
+            state.step,
+            checkpoint.dir.display()
+        ));
+        let mut t = self.load(cpu, checkpoint)?;
+        checkpoint.load_moments(&mut t, state.updates)?;
+        Ok(Start::Reinforce(t, state.step))
+    }
+
+    /// The trainer around the model in a folder.
+    fn load(&self, cpu: Cpu, model: &Checkpoint) -> Result<Trainer, TrainError> {
+        let files = ModelFiles::load(&model.dir)?;
+        let weights = model.weights(&files.config()?)?;
+        self.trainer(cpu, files, &weights)
+    }
+
+    fn trainer(
+        &self,
+        cpu: Cpu,
+        files: ModelFiles,
+        weights: &[Vec<f32>],
+    ) -> Result<Trainer, TrainError> {
+        let monitor = self.monitor.clone();
+        Trainer::new(self.recipe.clone(), cpu, files, weights, monitor)
+    }
+
+    /// The warm start after `done` steps; writes the base model.
+    fn warm_start(&mut self, mut t: Trainer, done: u64) -> Result<Trainer, TrainError> {
+        let (saved, base) = (self.path("warm-start"), self.path("base"));
+        let steps = self.recipe.warm_start.steps;
+        let fingerprint = self.recipe.base_fingerprint();
+        self.before = self.folder.rewind(done, 0)?;
         self.observer.begin(Phase::WarmStart, done, steps);
         for step in done + 1..=steps {
             let started = Instant::now();
@@ -315,10 +254,10 @@ impl<'a> Run<'a> {
             let s = match t.cpu.clone().install(|| t.warm_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
                     let state = State {
-                        phase: "warm_start".into(),
+                        phase: Part::WarmStart,
                         step: step - 1,
                         updates: t.moments.updates,
-                        fingerprint: self.base_fingerprint(),
+                        fingerprint,
                     };
                     Checkpoint::write(&saved.join(format!("step-{}", step - 1)), &t, &state)?;
                     return Err(self.interrupted("the warm start", step - 1));
@@ -328,58 +267,18 @@ impl<'a> Run<'a> {
             let line = json!({
                 "phase": "sft", "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
                 "tokens": {"train": s.tokens}, "sft/loss": s.loss, "sft/self_logp": s.self_logp,
-                "optim/grad_norm": s.grad_norm, "optim/lr": s.lr,
+                "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr),
             });
             self.record(Phase::WarmStart, line)?;
         }
-        let fingerprint = json!({"fingerprint": self.base_fingerprint()});
-        folder_atomically(base, |dir| {
-            Checkpoint::write_model(dir, &t)?;
-            write_atomically(&dir.join(BASE), format!("{fingerprint:#}\n").as_bytes())
+        folder_atomically(&base, |dir| {
+            Checkpoint::write_model(dir, &t, steps)?;
+            mark_base(dir, &fingerprint)
         })?;
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
         t.moments = Moments::new(&t.cpu, &t.decoder);
         Ok(t)
-    }
-
-    fn resume(&mut self, cpu: Cpu, checkpoint: &Checkpoint) -> Result<(Trainer, u64), TrainError> {
-        let state = checkpoint.state()?;
-        self.observer.note(&format!(
-            "resuming after step {}: {}",
-            state.step,
-            checkpoint.dir.display()
-        ));
-        let files = ModelFiles::load(&checkpoint.dir)?;
-        let weights = checkpoint.weights(&files.config()?)?;
-        let mut t = Trainer::new(
-            self.recipe.clone(),
-            cpu,
-            files,
-            &weights,
-            self.monitor.clone(),
-        )?;
-        checkpoint.load_moments(&mut t, state.updates)?;
-        let done = state.step;
-        self.rewind(u64::MAX, done)?;
-        Ok((t, done))
-    }
-
-    /// Drops the lines of steps after those that are done, which will be written again, and counts
-    /// the seconds of the others. The test after step `done` is made again too.
-    fn rewind(&mut self, warm_done: u64, done: u64) -> Result<(), TrainError> {
-        let step = |v: &Value| v["step"].as_u64().unwrap_or(u64::MAX);
-        let metrics = self.path("metrics.jsonl");
-        retain_lines(&metrics, |v| {
-            step(v) <= if v["phase"] == "sft" { warm_done } else { done }
-        })?;
-        retain_lines(&self.path("evals.jsonl"), |v| step(v) < done)?;
-        let seconds = |v: Value| -> Option<f64> {
-            let parts = v["seconds"].as_object()?.values();
-            Some(parts.filter_map(Value::as_f64).sum())
-        };
-        self.before = read_lines(&metrics)?.into_iter().filter_map(seconds).sum();
-        Ok(())
     }
 
     /// Measures c_ref, checks that the score means something, and tests the base model.
@@ -398,7 +297,7 @@ impl<'a> Run<'a> {
         };
         write_atomically(
             &self.path("base-test.json"),
-            format!("{}\n", json!(base)).as_bytes(),
+            (to_json(&base) + "\n").as_bytes(),
         )?;
         self.observer.tested(0, &base.metrics);
         self.observer.end(Phase::TestBase);
@@ -410,65 +309,26 @@ impl<'a> Run<'a> {
         serde_json::from_str(&read(&path)?).map_err(|e| TrainError::file(&path, e))
     }
 
-    fn calibrate(&mut self, t: &mut Trainer) -> Result<Option<[f64; 2]>, TrainError> {
+    fn calibrate(&mut self, t: &mut Trainer) -> Result<Option<[f32; 2]>, TrainError> {
         if t.zc.is_none() {
             return Ok(None);
         }
-        let s = self.recipe.self_reward.clone();
-        let stream = Stream::Calibrate.seed(self.recipe.seed);
-        let logps: Vec<f32> = self.cancellable(t, 0, |t| {
-            let problems = t.problems(Split::Train, stream, 0, CALIBRATION_PAIRS)?;
-            let groups = t.respond(&problems, 1, [stream, 0], Sampling::default())?;
-            Ok(groups
-                .iter()
-                .flat_map(|(_, g)| g.iter().filter_map(|l| l.response.self_logprob))
-                .collect())
-        })?;
-        if logps.len() < 2 {
-            return Err(TrainError::SelfReward(format!(
-                "only {} of {CALIBRATION_PAIRS} responses of the base model ended by themselves, too few to measure log π_ref(z_c); \
-                 raise rollout.max_new_tokens or warm_start.steps",
-                logps.len()
-            )));
-        }
-        let stats = group_stats(&logps);
-        // Z is linear in π_ref(z_c), so its mean is Z at the mean probability, which is above
-        // e^mean of the logarithms.
-        let mean_probability =
-            logps.iter().map(|l| f64::from(*l).exp()).sum::<f64>() / logps.len() as f64;
-        let mean_logp = mean_probability.ln() as f32;
-        let excess = partition_excess(mean_logp, s.beta_v);
-        let rule = SelfReward {
-            beta_v: s.beta_v,
-            c_ref: match s.c_ref {
-                CRef::Given(c) => c,
-                CRef::Measured(_) => stats.mean,
-            },
-        };
-        let noise = stats.std as f64 * s.beta_v as f64;
-        self.observer.note(&format!(
-            "log π_ref(z_c) = {:.2} ± {:.3} over {} responses; Z − 1 = {excess:.1e}, built-in noise of the score {noise:.3}",
-            stats.mean, stats.std, logps.len()
-        ));
-        let trains = s.alpha > 0.0 || s.tau > 0.0;
-        if trains && excess > s.max_partition_excess && !s.allow_partition_excess {
-            return Err(TrainError::SelfReward(format!(
-                "self_reward.beta_v = {}: π_ref(z_c)·(e^(1/β_v) − 1) = {excess:.1e} on the base model exceeds \
-                 self_reward.max_partition_excess = {:.0e}, so log Z ≈ 0 does not hold and the score means nothing; \
-                 raise beta_v to at least {:.3}, lower warm_start.self_reward_logp, or set self_reward.allow_partition_excess = true",
-                s.beta_v,
-                s.max_partition_excess,
-                (smallest_beta_v(mean_logp, s.max_partition_excess) * 1000.0).ceil() / 1000.0
-            )));
-        }
-        if noise > MAX_SCORE_NOISE {
+        let logps = self.cancellable(t, 0, Trainer::reference_logps)?;
+        let s = &self.recipe.self_reward;
+        let Some(reference) = Reference::measure(&logps, s)? else {
             self.observer.note(&format!(
-                "warning: log π_ref(z_c) varies so much that the constant c_ref alone puts a noise of {noise:.3} on the score \
-                 (more than {MAX_SCORE_NOISE}); raise warm_start.self_reward_weight"
+                "note: only {} responses of the base model ended by themselves, too few to measure log π_ref(z_c); \
+                 there will be no self-reward scores, which this recipe does not train on",
+                logps.len()
             ));
+            return Ok(None);
+        };
+        self.observer.note(&reference.note());
+        t.self_reward = Some(reference.rule(s)?);
+        for warning in reference.warnings(s) {
+            self.observer.note(&warning);
         }
-        t.self_reward = Some(rule);
-        Ok(Some([stats.mean as f64, stats.std as f64]))
+        Ok(Some([reference.mean, reference.std]))
     }
 
     /// The reinforcement learning after `done` steps; returns the last step.
@@ -508,7 +368,7 @@ impl<'a> Run<'a> {
 
     /// The small test after `step` steps, if one is due.
     fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<(), TrainError> {
-        let (steps, e) = (self.recipe.steps, self.recipe.evaluation.clone());
+        let (steps, e) = (self.recipe.steps, &self.recipe.evaluation);
         if step == 0 || step >= steps || e.every == 0 || !step.is_multiple_of(e.every) {
             return Ok(());
         }
@@ -532,9 +392,9 @@ impl<'a> Run<'a> {
         let seconds = self.seconds();
         let summary = json!({
             "recipe": self.recipe.name, "seed": self.recipe.seed, "steps": steps, "seconds": seconds,
-            "tokens_per_second": self.tokens_per_second()?, "parameters": t.decoder.config.parameters(),
-            "beta_v": t.self_reward.map(|s| s.beta_v), "c_ref": t.self_reward.map(|s| s.c_ref),
-            "c_ref_measured": base.c_ref_measured, "base": base.metrics, "final": metrics,
+            "tokens_per_second": self.folder.tokens_per_second()?, "parameters": t.decoder.config.parameters(),
+            "beta_v": t.self_reward.map(|s| decimal(s.beta_v)), "c_ref": t.self_reward.map(|s| decimal(s.c_ref)),
+            "c_ref_measured": base.c_ref_measured.map(|m| m.map(decimal)), "base": base.metrics, "final": metrics,
             "base_calibration": base.calibration, "calibration": calibration,
         });
         write_atomically(
@@ -549,21 +409,6 @@ impl<'a> Run<'a> {
             seconds,
             checkpoint,
         })
-    }
-
-    /// Tokens over seconds of all lines of `metrics.jsonl`.
-    fn tokens_per_second(&self) -> Result<Value, TrainError> {
-        let lines = read_lines(&self.path("metrics.jsonl"))?;
-        let rate = |kind: &str| {
-            let rl = lines.iter().filter(|l| l["phase"] != "sft");
-            let sum = |key: &str| {
-                rl.clone()
-                    .filter_map(|l| l[key][kind].as_f64())
-                    .sum::<f64>()
-            };
-            (sum("seconds") > 0.0).then(|| sum("tokens") / sum("seconds"))
-        };
-        Ok(json!({"rollout": rate("rollout"), "train": rate("train")}))
     }
 
     fn record(&mut self, phase: Phase, line: Value) -> Result<(), TrainError> {
@@ -585,10 +430,10 @@ impl<'a> Run<'a> {
     fn save(&self, t: &Trainer, step: u64) -> Result<(), TrainError> {
         let dir = self.path("checkpoints");
         let state = State {
-            phase: "train".into(),
+            phase: Part::Train,
             step,
             updates: t.moments.updates,
-            fingerprint: self.run_fingerprint(),
+            fingerprint: self.recipe.run_fingerprint(),
         };
         create_folder(&dir)?;
         Checkpoint::write(&dir.join(format!("step-{step}")), t, &state)?;
@@ -634,53 +479,8 @@ impl<'a> Run<'a> {
         TrainError::Interrupted {
             phase,
             step,
-            dir: self.options.out.clone(),
+            dir: self.folder.0.clone(),
             command: self.options.resume_command.clone(),
         }
     }
-
-    /// Identifies the base model that the recipe's warm start makes.
-    fn base_fingerprint(&self) -> String {
-        let r = &self.recipe;
-        let parts = json!([r.seed, r.model, r.warm_start, r.tasks, r.self_reward.token]);
-        fingerprint(&parts.to_string())
-    }
-
-    /// Identifies what the run computes step by step; how far it goes, what it reports, and how
-    /// it is cut into batches may change on resume.
-    fn run_fingerprint(&self) -> String {
-        let r = &self.recipe;
-        let rollout = (
-            r.rollout.prompts,
-            r.rollout.samples,
-            r.rollout.max_new_tokens,
-        );
-        let parts = json!([
-            self.base_fingerprint(),
-            r.model.path,
-            rollout,
-            r.policy,
-            r.self_reward,
-            r.optimizer
-        ]);
-        fingerprint(&parts.to_string())
-    }
-}
-
-fn fingerprint(text: &str) -> String {
-    let words: Vec<u64> = text.bytes().map(u64::from).collect();
-    format!("{:016x}", Rng::from_words(&words).next_u64())
-}
-
-fn is_base(dir: &Path, fingerprint: &str) -> bool {
-    let file = dir.join(BASE);
-    let json = read(&file)
-        .ok()
-        .and_then(|t| serde_json::from_str::<Value>(&t).ok());
-    json.is_some_and(|v| v["fingerprint"] == fingerprint)
-}
-
-fn write_rows(path: &Path, rows: &[SampleRow]) -> Result<(), TrainError> {
-    let lines: String = rows.iter().map(|r| format!("{}\n", json!(r))).collect();
-    write_atomically(path, lines.as_bytes())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::TrainError;
-use crate::files::{folder_atomically, read, write_atomically};
+use crate::files::{decimal, folder_atomically, read, write_atomically};
 use crate::recipe::Model;
 use crate::trainer::Trainer;
 
@@ -101,11 +101,21 @@ impl ModelFiles {
     }
 }
 
+/// A part of a run that is saved on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The warm start.
+    WarmStart,
+    /// The reinforcement learning.
+    Train,
+}
+
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// `warm_start` or `train`.
-    pub phase: String,
+    /// Which part of the run.
+    pub phase: Part,
     /// Steps of that phase that are done.
     pub step: u64,
     /// Optimizer updates behind the moments.
@@ -122,15 +132,19 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes the model alone into a folder: what other programs load.
-    pub(crate) fn write_model(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
-        write_model_files(dir, t)
+    /// Writes the model alone into a folder, as it is after a step: what other programs load.
+    pub(crate) fn write_model(dir: &Path, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        write_model_files(dir, t, &finite_weights(t, Part::WarmStart, step)?)
     }
 
     /// Writes model, optimizer and state.
+    ///
+    /// # Errors
+    /// Weights that are not finite are not written: going on from them is no use.
     pub(crate) fn write(dir: &Path, t: &Trainer, state: &State) -> Result<(), TrainError> {
+        let weights = finite_weights(t, state.phase, state.step)?;
         folder_atomically(dir, |dir| {
-            write_model_files(dir, t)?;
+            write_model_files(dir, t, &weights)?;
             for (name, moments) in MOMENTS.iter().zip([&t.moments.first, &t.moments.second]) {
                 let host = t.decoder.download_like(&t.cpu, moments);
                 write_atomically(
@@ -183,15 +197,33 @@ fn upload(cpu: &Cpu, host: &[Vec<f32>], device: &mut [laser_kernels::Buffer]) {
     }
 }
 
-fn write_model_files(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
+/// Host weights in the layout's order, if they are numbers.
+fn finite_weights(t: &Trainer, phase: Part, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
+    let weights = t.decoder.download(&t.cpu);
+    if weights.iter().flatten().all(|w| w.is_finite()) {
+        return Ok(weights);
+    }
+    let (phase, key) = match phase {
+        Part::WarmStart => ("warm start", "warm_start.optimizer.lr"),
+        Part::Train => ("training", "optimizer.lr"),
+    };
+    Err(TrainError::Diverged {
+        phase,
+        step,
+        what: "its update left weights that are not finite".into(),
+        remedy: format!("they were not saved; lower {key}"),
+    })
+}
+
+fn write_model_files(dir: &Path, t: &Trainer, weights: &[Vec<f32>]) -> Result<(), TrainError> {
     for (name, bytes) in &t.files.0 {
         write_atomically(&dir.join(name), bytes)?;
     }
-    let weights = checkpoint::weights_to_bytes(&t.decoder.config, &t.decoder.download(&t.cpu))?;
+    let weights = checkpoint::weights_to_bytes(&t.decoder.config, weights)?;
     write_atomically(&dir.join(WEIGHTS), &weights)?;
     if let (Some(rule), Some(zc)) = (&t.self_reward, t.zc) {
         let laser = json!({
-            "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": rule.beta_v, "c_ref": rule.c_ref
+            "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": decimal(rule.beta_v), "c_ref": decimal(rule.c_ref)
         });
         write_atomically(&dir.join("laser.json"), format!("{laser:#}\n").as_bytes())?;
     }

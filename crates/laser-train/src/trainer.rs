@@ -1,12 +1,16 @@
 //! A model in training: weights, optimizer, text, problems.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use laser_kernels::Cpu;
-use laser_model::{Decoder, Gradients, ModelError, Text, Workspace};
-use laser_rl::SelfReward;
+use laser_model::{Decoder, Gathered, Gradients, ModelError, Text, Workspace};
+use laser_rl::{SelfReward, check_finite};
 use laser_rng::Rng;
-use laser_rollout::{Engine, Generation, LocalEngine, Memory, Monitor, Request, Sampling};
+use laser_rollout::score::{Batch, Sequence};
+use laser_rollout::{
+    Engine, Generation, LocalEngine, Memory, Monitor, Request, RolloutError, Sampling,
+};
 
 use crate::TrainError;
 use crate::label::{Labelled, label};
@@ -41,7 +45,7 @@ pub(crate) type Answered = (Vec<u32>, Vec<Labelled>);
 
 /// Everything that a step needs.
 pub(crate) struct Trainer {
-    pub recipe: Recipe,
+    pub recipe: Arc<Recipe>,
     pub cpu: Cpu,
     pub decoder: Decoder<Cpu>,
     pub ws: Workspace<Cpu>,
@@ -62,7 +66,7 @@ pub(crate) struct Trainer {
 impl Trainer {
     /// A trainer around weights on the host, in the layout's order.
     pub(crate) fn new(
-        recipe: Recipe,
+        recipe: Arc<Recipe>,
         cpu: Cpu,
         files: ModelFiles,
         tensors: &[Vec<f32>],
@@ -149,6 +153,34 @@ impl Trainer {
                     .map_err(TrainError::from)
             })
             .collect()
+    }
+
+    /// The forward pass of a micro-batch, and the log-probabilities of its responses, with those
+    /// of z_c where one is given. `diverged` makes the error if one is not finite.
+    pub(crate) fn micro_batch(
+        &mut self,
+        sequences: &[Sequence],
+        zc: Option<u32>,
+        diverged: impl FnOnce(String) -> TrainError,
+    ) -> Result<(Batch, Gathered), TrainError> {
+        if self.monitor.cancelled() {
+            self.gradients.clear(&self.cpu);
+            return Err(RolloutError::Cancelled.into());
+        }
+        let mut batch = Batch::new(sequences, zc);
+        let (rows, targets) = (take(&mut batch.rows), take(&mut batch.targets));
+        let (cpu, ws) = (&self.cpu, &mut self.ws);
+        self.decoder.forward(cpu, ws, &batch.ids, &batch.segments);
+        let gathered = self.decoder.gather(cpu, ws, rows, targets);
+        check_finite("log-probabilities", &gathered.logp).map_err(|e| diverged(e.to_string()))?;
+        Ok((batch, gathered))
+    }
+
+    /// Adds the gradient of the last micro-batch; `dlogp` is that of its log-probabilities.
+    pub(crate) fn backward(&mut self, gathered: &Gathered, dlogp: &[f32]) {
+        let (ws, gradients) = (&mut self.ws, &mut self.gradients);
+        self.decoder
+            .backward(&self.cpu, ws, gathered, dlogp, None, gradients);
     }
 
     /// Clips, updates, clears. The norm before clipping.

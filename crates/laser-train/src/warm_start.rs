@@ -1,8 +1,7 @@
 //! The supervised warm start: from fresh weights to a base model.
 
 use laser_rl::nll;
-use laser_rollout::RolloutError;
-use laser_rollout::score::{Batch, Sequence, micro_batches};
+use laser_rollout::score::{Sequence, micro_batches};
 
 use crate::TrainError;
 use crate::recipe::LearningRate;
@@ -25,8 +24,9 @@ impl Trainer {
     /// One supervised step on fresh problems: cross entropy on the response tokens, plus the
     /// preparation of z_c, `weight · mean (log π(z_c) − target)²` one position after the end.
     pub(crate) fn warm_step(&mut self, step: u64) -> Result<WarmStep, TrainError> {
-        let w = self.recipe.warm_start.clone();
-        let stream = Stream::WarmStart.seed(self.recipe.seed);
+        let recipe = self.recipe.clone();
+        let w = &recipe.warm_start;
+        let stream = Stream::WarmStart.seed(recipe.seed);
         let problems = self.problems(
             Split::Train,
             stream,
@@ -59,19 +59,8 @@ impl Trainer {
             what,
             remedy: "lower warm_start.optimizer.lr".into(),
         };
-        for cut in micro_batches(&sequences, self.recipe.micro_batch_tokens) {
-            if self.monitor.cancelled() {
-                self.gradients.clear(&self.cpu);
-                return Err(RolloutError::Cancelled.into());
-            }
-            let batch = Batch::new(&sequences[cut], zc);
-            self.decoder
-                .forward(&self.cpu, &mut self.ws, &batch.ids, &batch.segments);
-            let g = self
-                .decoder
-                .gather(&self.cpu, &mut self.ws, batch.rows, batch.targets);
-            laser_rl::check_finite("log-probabilities", &g.logp)
-                .map_err(|e| diverged(e.to_string()))?;
+        for cut in micro_batches(&sequences, recipe.micro_batch_tokens) {
+            let (batch, g) = self.micro_batch(&sequences[cut], zc, diverged)?;
             let mut dlogp = vec![0.0; g.logp.len()];
             for (range, zc) in batch.responses.iter().zip(&batch.self_rewards) {
                 result.loss += nll(&g.logp[range.clone()], scale, &mut dlogp[range.clone()]);
@@ -81,14 +70,7 @@ impl Trainer {
                     result.self_logp += g.logp[i] as f64 / sequences.len() as f64;
                 }
             }
-            self.decoder.backward(
-                &self.cpu,
-                &mut self.ws,
-                &g,
-                &dlogp,
-                None,
-                &mut self.gradients,
-            );
+            self.backward(&g, &dlogp);
             result.tokens += batch.ids.len();
         }
         result.lr = w.optimizer.at(step, w.steps);

@@ -146,6 +146,76 @@ fn a_base_model_of_another_seed_or_a_missing_one_is_refused() {
 }
 
 #[test]
+fn a_run_that_cannot_start_costs_the_finished_one_in_its_folder_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let made = dir.path().join("made");
+    train(recipe(&["seed=8", "steps=1"]), &made, None);
+    // A model folder whose tokenizer has no such z_c, and one that is gone.
+    let model = dir.path().join("model");
+    copy(&made.join("base"), &model);
+    let path = format!("model.path={}", model.display());
+    let keeps = |settings: &[&str], base: Option<&Path>, words: &str| {
+        let before = contents(&out);
+        let options = RunOptions {
+            base: base.map(Path::to_owned),
+            ..options(&out)
+        };
+        let error = run(recipe(settings), options).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(contents(&out) == before, "{words}");
+    };
+    train(recipe(&["steps=1"]), &out, None);
+    keeps(&["steps=1"], Some(&made.join("base")), "leave out --base");
+    keeps(&["steps=1"], Some(&dir.path().join("none")), "none");
+
+    std::fs::remove_dir_all(&out).unwrap();
+    train(recipe(&["steps=1", &path]), &out, None);
+    let tokenizer = read(model.join("tokenizer.json"));
+    let other = tokenizer.replace("<|self_reward|>", "<|other|>");
+    std::fs::write(model.join("tokenizer.json"), other).unwrap();
+    keeps(&["steps=1", &path], None, "no such token");
+    std::fs::write(model.join("tokenizer.json"), "{").unwrap();
+    keeps(&["steps=1", &path], None, "tokenizer.json");
+    std::fs::write(model.join("tokenizer.json"), tokenizer).unwrap();
+    std::fs::remove_file(model.join("model.safetensors")).unwrap();
+    keeps(&["steps=1", &path], None, "model");
+}
+
+#[test]
+fn a_base_model_and_a_model_path_exclude_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RunOptions {
+        base: Some("some/base".into()),
+        ..options(dir.path())
+    };
+    let error = run(recipe(&["model.path=some/model"]), options).unwrap_err();
+    assert!(error.is_bad_input());
+    let error = error.to_string();
+    for part in [
+        "--base some/base",
+        "model.path = \"some/model\"",
+        "exclude each other",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(tree(dir.path()).is_empty());
+}
+
+#[test]
+fn more_test_problems_than_there_are_stop_the_run_before_its_warm_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = run(
+        recipe(&["evaluation.problems=1000"]),
+        options(&dir.path().join("out")),
+    )
+    .unwrap_err();
+    assert!(error.is_bad_input());
+    assert!(error.to_string().contains("evaluation.problems"), "{error}");
+    assert!(!dir.path().join("out").exists());
+}
+
+#[test]
 fn a_base_model_serves_runs_that_differ_only_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (dir.path().join("first"), dir.path().join("second"));
@@ -212,6 +282,40 @@ fn training_that_diverges_names_the_step_and_the_remedy_and_saves_nothing_of_tha
         error.contains(&format!("step {step}")) && error.contains("lower optimizer.lr"),
         "{error}"
     );
+
+    // Here the last update itself leaves infinite weights, which no forward pass would ever see.
+    let overflow = |prefix: &str| {
+        [("lr", "1e38"), ("weight_decay", "1e30")].map(|(k, v)| format!("{prefix}.{k}={v}"))
+    };
+    let [lr, decay] = &overflow("optimizer");
+    let out = dir.path().join("last");
+    let error = run(recipe(&["steps=1", lr, decay]), options(&out)).unwrap_err();
+    assert!(
+        matches!(error, TrainError::Diverged { step: 1, .. }),
+        "{error}"
+    );
+    let error = error.to_string();
+    assert!(
+        error.contains("weights that are not finite") && error.contains("lower optimizer.lr"),
+        "{error}"
+    );
+    assert!(tree(&out.join("checkpoints")).is_empty());
+    let [lr, decay] = &overflow("warm_start.optimizer");
+    let out = dir.path().join("last-warm");
+    let settings = [
+        "warm_start.steps=1",
+        "warm_start.optimizer.warmup_steps=0",
+        lr,
+        decay,
+    ];
+    let error = run(recipe(&settings), options(&out))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("warm start step 1: ") && error.contains("not finite"),
+        "{error}"
+    );
+    assert!(!out.join("base").exists());
 
     let settings = ["warm_start.optimizer.lr=1e30"];
     let out = dir.path().join("warm");

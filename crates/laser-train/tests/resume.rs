@@ -131,6 +131,83 @@ fn a_finished_run_that_is_given_more_steps_ends_like_one_that_had_them() {
 }
 
 #[test]
+fn a_falling_learning_rate_ties_a_run_to_its_number_of_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    for schedule in ["linear", "cosine"] {
+        let (whole, out) = (
+            dir.path().join("whole").join(schedule),
+            dir.path().join(schedule),
+        );
+        let schedule = format!("optimizer.schedule={schedule}");
+        train(recipe(&[&schedule]), &whole, None);
+        interrupted(recipe(&[&schedule]), options(&out), Phase::Train, 3);
+        let error = run(recipe(&[&schedule, "steps=6"]), resuming(&out)).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("another recipe") && error.contains("steps is a part of it"),
+            "{error}"
+        );
+        run(recipe(&[&schedule]), resuming(&out)).unwrap();
+        assert_same_run(&whole, &out, 5, &schedule);
+    }
+}
+
+#[test]
+fn a_folder_without_anything_to_resume_is_refused_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let refused = || {
+        let error = run(recipe(&[]), resuming(&out)).unwrap_err();
+        assert!(
+            matches!(error, TrainError::NothingToResume(_)) && error.is_bad_input(),
+            "{error}"
+        );
+        let folder = out.display();
+        let words = format!("nothing to resume in {folder}; leave out --resume to start");
+        assert_eq!(error.to_string(), words);
+    };
+    refused();
+    assert!(!out.exists());
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("metrics.jsonl"), "mine").unwrap();
+    refused();
+    // Another run that was killed before it had saved anything.
+    std::fs::write(out.join("config.toml"), recipe(&["seed=8"]).to_toml()).unwrap();
+    refused();
+    assert_eq!(read(out.join("metrics.jsonl")), "mine");
+    // This run, killed so early, begins anew.
+    std::fs::write(out.join("config.toml"), recipe(&[]).to_toml()).unwrap();
+    run(recipe(&[]), resuming(&out)).unwrap();
+    let whole = dir.path().join("whole");
+    train(recipe(&[]), &whole, None);
+    assert_same_run(&whole, &out, 5, "killed at once");
+}
+
+#[test]
+fn the_finished_run_of_another_recipe_is_not_resumed_without_its_checkpoints() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    train(recipe(&["steps=1"]), &out, None);
+    std::fs::remove_dir_all(out.join("checkpoints")).unwrap();
+    let before = contents(&out);
+    let other = recipe(&["steps=1", "self_reward.alpha=0.5"]);
+    let error = run(other, resuming(&out)).unwrap_err().to_string();
+    assert!(error.contains("the run of another recipe"), "{error}");
+    assert!(contents(&out) == before);
+}
+
+#[test]
+fn a_finished_run_whose_base_test_is_lost_is_not_resumed_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    train(recipe(&["steps=1"]), dir.path(), None);
+    std::fs::remove_file(dir.path().join("base-test.json")).unwrap();
+    let before = contents(dir.path());
+    let error = run(recipe(&[]), resuming(dir.path())).unwrap_err();
+    assert!(error.to_string().contains("base-test.json"), "{error}");
+    assert!(contents(dir.path()) == before);
+}
+
+#[test]
 fn a_run_that_is_beyond_the_wanted_steps_is_not_resumed() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path();

@@ -298,3 +298,81 @@ fn the_reference_constant_is_the_given_one_or_the_measured_mean() {
     let (used, again) = c_ref("measured", "self_reward.c_ref=\"measure\"");
     assert_eq!((used, again), (measured, measured));
 }
+
+#[test]
+fn a_given_reference_constant_far_from_the_measured_mean_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |c_ref: &str| {
+        let out = dir.path().join(c_ref);
+        let setting = format!("self_reward.c_ref={c_ref}");
+        let (outcome, told) = notes(recipe(&["steps=1", &setting]), options(&out));
+        outcome.unwrap();
+        told
+    };
+    assert!(told("-6.5").contains("warning: self_reward.c_ref = -6.5"));
+    assert!(!told("-8.2").contains("self_reward.c_ref"));
+}
+
+#[test]
+fn a_base_that_never_ends_a_response_has_no_scores_which_stops_only_what_trains_on_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = dir.path().join("made");
+    train(recipe(&["steps=1"]), &made, None);
+    let base = made.join("base");
+    never_sampled(&base, EOS);
+    let path = format!("model.path={}", base.display());
+    let settings = ["steps=2", "evaluation.every=0", &path];
+    let error = run(recipe(&settings), options(&dir.path().join("laser"))).unwrap_err();
+    assert!(
+        matches!(error, TrainError::SelfReward(_)) && error.to_string().contains("too few"),
+        "{error}"
+    );
+
+    let out = dir.path().join("grpo");
+    let grpo = recipe(&[&settings[..], &["self_reward.alpha=0", "self_reward.tau=0"]].concat());
+    let (outcome, told) = notes(grpo, options(&out));
+    assert!(
+        outcome
+            .unwrap()
+            .last
+            .self_verification
+            .auroc
+            .value
+            .is_none()
+    );
+    assert!(told.contains("no self-reward scores"), "{told}");
+    let summary: Value = serde_json::from_str(&read(out.join("summary.json"))).unwrap();
+    for key in ["beta_v", "c_ref", "c_ref_measured"] {
+        assert!(summary[key].is_null(), "{key}");
+    }
+}
+
+#[test]
+fn numbers_of_single_precision_are_written_as_their_shortest_decimals() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["steps=1", "optimizer.lr=0.0007", "self_reward.c_ref=-7.9"];
+    train(recipe(&settings), dir.path(), None);
+    let summary = read(dir.path().join("summary.json"));
+    assert!(
+        summary.contains("\"beta_v\": 0.2,") && summary.contains("\"c_ref\": -7.9,"),
+        "{summary}"
+    );
+    let metrics = read(dir.path().join("metrics.jsonl"));
+    assert!(metrics.contains("\"optim/lr\":0.0007") && metrics.contains("\"optim/lr\":0.01"));
+    let laser = read(dir.path().join("checkpoints/step-1/laser.json"));
+    assert!(laser.contains("\"beta_v\": 0.2"), "{laser}");
+    // Seven digits or so, where an f64 would have seventeen.
+    for file in ["results.jsonl", "samples/step-1.jsonl", "base-test.json"] {
+        let text = read(dir.path().join(file));
+        for key in [
+            "\"self_logprob\":",
+            "\"advantage\":",
+            "\"c_ref_measured\":[",
+        ] {
+            for number in text.split(key).skip(1) {
+                let number = number.split([',', '}']).next().unwrap();
+                assert!(number.len() <= 14, "{file}: {key}{number}");
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 // Each test file is a program of its own and uses a part of this.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +14,10 @@ use laser_train::{
     Observer, Outcome, Phase, Recipe, Run, RunOptions, SampleRow, Silent, TrainError,
 };
 use serde_json::{Map, Value};
+
+/// Ids of the character vocabulary.
+pub const EOS: usize = 52;
+pub const ZC: usize = 53;
 
 pub const RESUME_COMMAND: &str = "the command that goes on";
 
@@ -153,6 +158,17 @@ pub fn tree(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// All files below a folder with their contents, and all folders.
+pub fn contents(dir: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    tree(dir)
+        .into_iter()
+        .map(|path| {
+            let content = path.is_file().then(|| std::fs::read(&path).unwrap());
+            (path, content)
+        })
+        .collect()
+}
+
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -179,4 +195,44 @@ pub fn edit_weights(dir: &Path, change: impl FnOnce(&dyn Fn(&str) -> usize, &mut
     change(&find, &mut tensors);
     let bytes = checkpoint::weights_to_bytes(&config, &tensors).unwrap();
     std::fs::write(dir.join("model.safetensors"), bytes).unwrap();
+}
+
+/// Makes a tiny model give a token no probability: one channel becomes a constant, and the logit
+/// of the token a large negative multiple of it.
+pub fn never_sampled(dir: &Path, token: usize) {
+    edit_weights(dir, |find, tensors| {
+        let hidden = 16;
+        let mut rows = |name: &str, change: &dyn Fn(usize, &mut [f32])| {
+            let tensor = tensors[find(name)].chunks_exact_mut(hidden).enumerate();
+            tensor.for_each(|(i, row)| change(i, row));
+        };
+        rows("model.embed_tokens.weight", &|_, row| row[0] = 1.0);
+        rows("lm_head.weight", &|id, row| {
+            row[0] = 0.0;
+            if id == token {
+                row.fill(0.0);
+                row[0] = -1000.0;
+            }
+        });
+        for writer in ["self_attn.o_proj", "mlp.down_proj"] {
+            let tensor = &mut tensors[find(&format!("model.layers.0.{writer}.weight"))];
+            let width = tensor.len() / hidden;
+            tensor[..width].fill(0.0);
+        }
+    });
+}
+
+/// Trains, and returns what the user was told.
+pub fn notes(recipe: Recipe, options: RunOptions) -> (Result<Outcome, TrainError>, String) {
+    struct Notes(String);
+    impl Observer for Notes {
+        fn note(&mut self, text: &str) {
+            self.0 += text;
+            self.0 += "\n";
+        }
+    }
+    let mut notes = Notes(String::new());
+    let monitor = Arc::new(Monitor::default());
+    let outcome = Run::new(recipe, options, monitor, &mut notes).execute();
+    (outcome, notes.0)
 }

@@ -1,0 +1,177 @@
+//! log π_ref(z_c) of the base model: the constant of the self-reward, and whether the score that
+//! rests on it means anything.
+
+use laser_rl::{SelfReward, group_stats, partition_excess, smallest_beta_v};
+use laser_rollout::Sampling;
+
+use crate::TrainError;
+use crate::recipe::{CRef, SelfRewarding};
+use crate::tasks::Split;
+use crate::trainer::{Stream, Trainer};
+
+/// On-policy responses on which c_ref is measured; the paper used 300.
+const PAIRS: usize = 512;
+/// Built-in noise of the score, β_v · std(log π_ref(z_c)), above which the constant is doubtful.
+const MAX_SCORE_NOISE: f64 = 0.05;
+/// Distance of a given c_ref from the measured mean, in nats, above which it is doubtful.
+const MAX_C_REF_ERROR: f32 = 1.0;
+
+impl Trainer {
+    /// log π(z_c) of the current weights after their own responses, nats; those that were
+    /// truncated have none.
+    pub(crate) fn reference_logps(&self) -> Result<Vec<f32>, TrainError> {
+        let stream = Stream::Calibrate.seed(self.recipe.seed);
+        let problems = self.problems(Split::Train, stream, 0, PAIRS)?;
+        let groups = self.respond(&problems, 1, [stream, 0], Sampling::default())?;
+        Ok(groups
+            .iter()
+            .flat_map(|(_, g)| g.iter().filter_map(|l| l.response.self_logprob))
+            .collect())
+    }
+}
+
+/// What the base model says of z_c.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reference {
+    /// Responses that it is measured on.
+    pairs: usize,
+    /// Mean of log π_ref(z_c), nats.
+    pub mean: f32,
+    /// Its standard deviation, nats.
+    pub std: f32,
+    /// Logarithm of the mean of π_ref(z_c).
+    mean_logp: f32,
+    /// Z − 1 of the verification objective.
+    excess: f64,
+    /// What the spread of log π_ref(z_c) alone puts on the score.
+    noise: f64,
+}
+
+impl Reference {
+    /// Measures `logps`, in nats; nothing if they are too few and the score is not trained on.
+    ///
+    /// # Errors
+    /// When they are too few and it is.
+    pub(crate) fn measure(logps: &[f32], s: &SelfRewarding) -> Result<Option<Self>, TrainError> {
+        if logps.len() < 2 && !s.trains() {
+            return Ok(None);
+        }
+        if logps.len() < 2 {
+            return Err(TrainError::SelfReward(format!(
+                "only {} of {PAIRS} responses of the base model ended by themselves, too few to measure log π_ref(z_c); \
+                 raise rollout.max_new_tokens or warm_start.steps",
+                logps.len()
+            )));
+        }
+        let stats = group_stats(logps);
+        // Z is linear in π_ref(z_c), so its mean is Z at the mean probability, which is above
+        // e^mean of the logarithms.
+        let mean_probability =
+            logps.iter().map(|l| f64::from(*l).exp()).sum::<f64>() / logps.len() as f64;
+        let mean_logp = mean_probability.ln() as f32;
+        Ok(Some(Reference {
+            pairs: logps.len(),
+            mean: stats.mean,
+            std: stats.std,
+            mean_logp,
+            excess: partition_excess(mean_logp, s.beta_v),
+            noise: stats.std as f64 * s.beta_v as f64,
+        }))
+    }
+
+    /// One line for the user.
+    pub(crate) fn note(&self) -> String {
+        format!(
+            "log π_ref(z_c) = {:.2} ± {:.3} over {} responses; Z − 1 = {:.1e}, built-in noise of the score {:.3}",
+            self.mean, self.std, self.pairs, self.excess, self.noise
+        )
+    }
+
+    /// The scoring rule.
+    ///
+    /// # Errors
+    /// When the score is trained on and log Z ≈ 0 does not hold.
+    pub(crate) fn rule(&self, s: &SelfRewarding) -> Result<SelfReward, TrainError> {
+        if s.trains() && self.excess > s.max_partition_excess && !s.allow_partition_excess {
+            return Err(TrainError::SelfReward(format!(
+                "self_reward.beta_v = {}: π_ref(z_c)·(e^(1/β_v) − 1) = {:.1e} on the base model exceeds \
+                 self_reward.max_partition_excess = {:.0e}, so log Z ≈ 0 does not hold and the score means nothing; \
+                 raise beta_v to at least {:.3}, lower warm_start.self_reward_logp, or set self_reward.allow_partition_excess = true",
+                s.beta_v,
+                self.excess,
+                s.max_partition_excess,
+                (smallest_beta_v(self.mean_logp, s.max_partition_excess) * 1000.0).ceil() / 1000.0
+            )));
+        }
+        Ok(SelfReward {
+            beta_v: s.beta_v,
+            c_ref: match s.c_ref {
+                CRef::Given(c) => c,
+                CRef::Measured(_) => self.mean,
+            },
+        })
+    }
+
+    /// What makes the score doubtful, a line each.
+    pub(crate) fn warnings(&self, s: &SelfRewarding) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let CRef::Given(c) = s.c_ref
+            && (c - self.mean).abs() > MAX_C_REF_ERROR
+        {
+            warnings.push(format!(
+                "warning: self_reward.c_ref = {c} is {:.1} nats off the base model's mean {:.2}, so scores begin around {:.2} \
+                 instead of 0; \"measure\" measures it",
+                (c - self.mean).abs(),
+                self.mean,
+                s.beta_v * (self.mean - c)
+            ));
+        }
+        if self.noise > MAX_SCORE_NOISE {
+            warnings.push(format!(
+                "warning: log π_ref(z_c) varies so much that the constant c_ref alone puts a noise of {:.3} on the score \
+                 (more than {MAX_SCORE_NOISE}); raise warm_start.self_reward_weight",
+                self.noise
+            ));
+        }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(c_ref: f32, alpha: f64) -> SelfRewarding {
+        SelfRewarding {
+            c_ref: CRef::Given(c_ref),
+            alpha,
+            tau: 0.0,
+            ..SelfRewarding::default()
+        }
+    }
+
+    #[test]
+    fn too_few_responses_matter_only_when_the_score_is_trained_on() {
+        let measure = |alpha| Reference::measure(&[-15.0], &settings(-15.0, alpha));
+        assert!(measure(0.0).unwrap().is_none());
+        assert!(matches!(measure(1.0), Err(TrainError::SelfReward(_))));
+    }
+
+    #[test]
+    fn a_given_constant_far_from_the_measured_mean_is_warned_of() {
+        let warnings = |c_ref| {
+            let s = settings(c_ref, 1.0);
+            let reference = Reference::measure(&[-15.1, -14.9], &s).unwrap().unwrap();
+            assert_eq!(reference.rule(&s).unwrap().c_ref, c_ref);
+            reference.warnings(&s)
+        };
+        assert!(warnings(-14.5).is_empty() && warnings(-15.9).is_empty());
+        for c_ref in [-13.5, -16.5] {
+            let warning = warnings(c_ref).join("\n");
+            assert!(
+                warning.starts_with("warning: self_reward.c_ref") && warning.contains("1.5 nats"),
+                "{warning}"
+            );
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Values that are out of range or do not go together.
+
+use laser_rl::AdvantageKind;
+
+use super::{CRef, Recipe};
+use crate::TrainError;
+use crate::tasks::Mixture;
+
+impl Recipe {
+    /// Checks ranges and combinations; `place` says where a key was set.
+    pub(super) fn check(&self, place: &dyn Fn(&str) -> String) -> Result<(), TrainError> {
+        let fail = |key: &str, value: String, problem: &str| {
+            Err(TrainError::Value {
+                place: place(key),
+                key: key.into(),
+                value,
+                problem: problem.into(),
+            })
+        };
+        let c = Checker { place };
+        c.at_least("steps", self.steps, 1)?;
+        c.at_least("micro_batch_tokens", self.micro_batch_tokens as u64, 1)?;
+        let m = &self.model;
+        for (key, value) in [
+            ("model.hidden_size", m.hidden_size),
+            ("model.layers", m.layers),
+            ("model.heads", m.heads),
+            ("model.kv_heads", m.kv_heads),
+            ("model.intermediate_size", m.intermediate_size),
+            ("model.context", m.context),
+            ("warm_start.batch_size", self.warm_start.batch_size),
+            ("rollout.prompts", self.rollout.prompts),
+            ("rollout.samples", self.rollout.samples),
+            ("rollout.max_new_tokens", self.rollout.max_new_tokens),
+            ("rollout.rows", self.rollout.rows),
+            ("evaluation.problems", self.evaluation.problems),
+            ("evaluation.samples", self.evaluation.samples),
+            ("evaluation.bootstrap", self.evaluation.bootstrap),
+            ("save.keep", self.save.keep),
+        ] {
+            c.at_least(key, value as u64, 1)?;
+        }
+        if !m.hidden_size.is_multiple_of(2 * m.heads) {
+            let problem = "must divide model.hidden_size into heads of an even width";
+            return fail("model.heads", m.heads.to_string(), problem);
+        }
+        if !m.heads.is_multiple_of(m.kv_heads) {
+            return fail(
+                "model.kv_heads",
+                m.kv_heads.to_string(),
+                "must divide model.heads",
+            );
+        }
+        c.number(
+            "model.initializer_range",
+            m.initializer_range,
+            m.initializer_range > 0.0,
+            "must be above 0",
+        )?;
+        if m.path.is_empty() {
+            c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
+        }
+        if self.rollout.samples < 2 && self.policy.advantage != AdvantageKind::DrGrpo {
+            let problem = "an advantage within the group needs at least 2 responses to a problem";
+            return fail("rollout.samples", self.rollout.samples.to_string(), problem);
+        }
+        if let Err(e) = self.rollout.sampling.validate() {
+            return fail("rollout.sampling", String::from("{…}"), &e.to_string());
+        }
+        if !self.rollout.sampling.is_on_policy() {
+            let problem = "training needs samples of the policy itself: temperature = 1, top_p = 1, top_k = 0, min_p = 0";
+            return fail("rollout.sampling", String::from("{…}"), problem);
+        }
+        let p = &self.policy;
+        c.number(
+            "policy.clip_low",
+            p.clip_low as f64,
+            p.clip_low > 0.0 && p.clip_low < 1.0,
+            "must lie between 0 and 1",
+        )?;
+        c.number(
+            "policy.clip_high",
+            p.clip_high as f64,
+            p.clip_high > 0.0,
+            "must be above 0",
+        )?;
+        let dual_ok = p.dual_clip == 0.0 || p.dual_clip >= 1.0;
+        c.number(
+            "policy.dual_clip",
+            p.dual_clip as f64,
+            dual_ok,
+            "must be at least 1, or 0 to switch it off",
+        )?;
+        self.check_self_reward(&c, place)?;
+        for (prefix, o) in [
+            ("optimizer", &self.optimizer),
+            ("warm_start.optimizer", &self.warm_start.optimizer),
+        ] {
+            let key = |k: &str| format!("{prefix}.{k}");
+            c.number(&key("lr"), o.lr as f64, o.lr > 0.0, "must be above 0")?;
+            c.number(
+                &key("weight_decay"),
+                o.weight_decay as f64,
+                o.weight_decay >= 0.0,
+                "must not be negative",
+            )?;
+            c.number(
+                &key("beta1"),
+                o.beta1 as f64,
+                (0.0..1.0).contains(&o.beta1),
+                "must lie in [0, 1)",
+            )?;
+            c.number(
+                &key("beta2"),
+                o.beta2 as f64,
+                (0.0..1.0).contains(&o.beta2),
+                "must lie in [0, 1)",
+            )?;
+            c.number(&key("eps"), o.eps as f64, o.eps > 0.0, "must be above 0")?;
+            c.number(
+                &key("grad_clip"),
+                o.grad_clip,
+                o.grad_clip >= 0.0,
+                "must not be negative",
+            )?;
+        }
+        let e = &self.evaluation;
+        if e.ks.is_empty() || e.ks.contains(&0) || e.ks.iter().any(|k| *k > e.samples) {
+            let problem = format!(
+                "every k must lie between 1 and evaluation.samples = {}",
+                e.samples
+            );
+            return fail("evaluation.ks", format!("{:?}", e.ks), &problem);
+        }
+        if e.every > 0 {
+            c.at_least("evaluation.quick_problems", e.quick_problems as u64, 1)?;
+        }
+        let mixture = match Mixture::new(&self.tasks) {
+            Ok(m) => m,
+            Err(e) => return fail("tasks", String::from("[…]"), &e.to_string()),
+        };
+        let longest = mixture.max_chars();
+        if m.path.is_empty() {
+            // Characters are tokens; a response also has its end token.
+            if longest.solution + 1 > self.rollout.max_new_tokens {
+                let problem = format!(
+                    "solutions of these tasks take up to {} tokens with the end token",
+                    longest.solution + 1
+                );
+                return fail(
+                    "rollout.max_new_tokens",
+                    self.rollout.max_new_tokens.to_string(),
+                    &problem,
+                );
+            }
+            let needed = longest.prompt + self.rollout.max_new_tokens;
+            if needed > m.context {
+                let problem = format!(
+                    "prompts and rollout.max_new_tokens together take up to {needed} tokens"
+                );
+                return fail("model.context", m.context.to_string(), &problem);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_self_reward(
+        &self,
+        c: &Checker,
+        place: &dyn Fn(&str) -> String,
+    ) -> Result<(), TrainError> {
+        let s = &self.self_reward;
+        c.number(
+            "self_reward.beta_v",
+            s.beta_v as f64,
+            s.beta_v > 0.0,
+            "must be above 0",
+        )?;
+        c.number(
+            "self_reward.alpha",
+            s.alpha,
+            s.alpha >= 0.0,
+            "must not be negative",
+        )?;
+        c.number(
+            "self_reward.tau",
+            s.tau as f64,
+            (0.0..=1.0).contains(&s.tau),
+            "must lie between 0 and 1",
+        )?;
+        c.number(
+            "self_reward.std_gate",
+            s.std_gate as f64,
+            s.std_gate >= 0.0,
+            "must not be negative",
+        )?;
+        let bound = s.max_partition_excess;
+        c.number(
+            "self_reward.max_partition_excess",
+            bound,
+            bound > 0.0,
+            "must be above 0",
+        )?;
+        if let CRef::Given(x) = s.c_ref {
+            c.number(
+                "self_reward.c_ref",
+                x as f64,
+                x < 0.0,
+                "must be negative: it is a log-probability",
+            )?;
+        }
+        let w = &self.warm_start;
+        let target = w.self_reward_logp;
+        c.number(
+            "warm_start.self_reward_logp",
+            target as f64,
+            target < 0.0,
+            "must be negative: it is a log-probability",
+        )?;
+        let weight = w.self_reward_weight;
+        c.number(
+            "warm_start.self_reward_weight",
+            weight,
+            weight >= 0.0,
+            "must not be negative",
+        )?;
+        if s.token.is_empty() && s.trains() {
+            return Err(TrainError::Value {
+                place: place("self_reward.token"),
+                key: "self_reward.token".into(),
+                value: "\"\"".into(),
+                problem: "alpha and tau need a token; name one or set both to 0".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+struct Checker<'a> {
+    place: &'a dyn Fn(&str) -> String,
+}
+
+impl Checker<'_> {
+    fn number(&self, key: &str, value: f64, ok: bool, problem: &str) -> Result<(), TrainError> {
+        if ok && value.is_finite() {
+            return Ok(());
+        }
+        Err(TrainError::Value {
+            place: (self.place)(key),
+            key: key.into(),
+            value: value.to_string(),
+            problem: problem.into(),
+        })
+    }
+
+    fn at_least(&self, key: &str, value: u64, least: u64) -> Result<(), TrainError> {
+        self.number(
+            key,
+            value as f64,
+            value >= least,
+            &format!("must be at least {least}"),
+        )
+    }
+}

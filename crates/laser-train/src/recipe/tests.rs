@@ -1,0 +1,103 @@
+use super::*;
+
+fn error(text: &str, settings: &[&str]) -> String {
+    let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
+    Recipe::parse("r.toml", text, &settings)
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn an_empty_recipe_is_the_built_in_one_and_survives_a_round_trip() {
+    let recipe = Recipe::parse("r.toml", "", &[]).unwrap();
+    assert_eq!(recipe, Recipe::default());
+    assert_eq!(
+        Recipe::parse("r.toml", &recipe.to_toml(), &[]).unwrap(),
+        recipe
+    );
+}
+
+#[test]
+fn settings_override_the_file() {
+    let settings = [
+        "self_reward.alpha=0".into(),
+        "name = x y".into(),
+        "evaluation.ks=[1, 2]".into(),
+    ];
+    let recipe = Recipe::parse("r.toml", "[self_reward]\nalpha = 5.0\n", &settings).unwrap();
+    assert_eq!(
+        (recipe.self_reward.alpha, recipe.name.as_str()),
+        (0.0, "x y")
+    );
+    assert_eq!(recipe.evaluation.ks, [1, 2]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line() {
+    let e = error("seed = 1\n\n[self_reward]\nbeta = 0.1\n", &[]);
+    assert!(
+        e.contains("r.toml") && e.contains("line 4") && e.contains("beta"),
+        "{e}"
+    );
+    let e = error("", &["rollout.sample=3"]);
+    assert!(e.contains("--set") && e.contains("sample"), "{e}");
+}
+
+#[test]
+fn a_value_out_of_range_is_refused_with_its_line_and_key() {
+    let e = error("seed = 1\n[self_reward]\n# why\nbeta_v = -0.1\n", &[]);
+    assert!(
+        e.contains("r.toml, line 4") && e.contains("self_reward.beta_v = -0.1"),
+        "{e}"
+    );
+    let e = error("steps = 0\n", &[]);
+    assert!(e.contains("line 1") && e.contains("steps = 0"), "{e}");
+    let e = error("", &["optimizer.lr=0"]);
+    assert!(e.starts_with("--set: optimizer.lr = 0"), "{e}");
+    for (text, key) in [
+        ("[rollout]\nsamples = 1", "rollout.samples"),
+        ("[rollout.sampling]\ntemperature = 0.7", "rollout.sampling"),
+        ("[rollout]\nmax_new_tokens = 10", "rollout.max_new_tokens"),
+        ("[model]\ncontext = 70", "model.context"),
+        ("[model]\nheads = 3", "model.heads"),
+        ("[model]\nkv_heads = 3", "model.kv_heads"),
+        ("[self_reward]\nc_ref = 3.0", "self_reward.c_ref"),
+        ("[self_reward]\ntoken = \"\"", "self_reward.token"),
+        ("[evaluation]\nks = [32]", "evaluation.ks"),
+        (
+            "tasks = [{task = \"chess\", steps = [1, 2], largest = 9}]",
+            "tasks",
+        ),
+        ("[optimizer]\nlr = nan", "optimizer.lr"),
+    ] {
+        let e = error(text, &[]);
+        assert!(e.contains(key), "{e}");
+    }
+}
+
+#[test]
+fn the_learning_rate_warms_up_and_falls_to_zero_after_the_last_step() {
+    let at = |schedule, step| {
+        Optimizer {
+            lr: 2.0,
+            warmup_steps: 4,
+            schedule,
+            ..Default::default()
+        }
+        .at(step, 12)
+    };
+    assert_eq!(
+        [
+            at(Schedule::Linear, 1),
+            at(Schedule::Linear, 4),
+            at(Schedule::Linear, 5)
+        ],
+        [0.5, 2.0, 2.0]
+    );
+    assert_eq!(
+        [at(Schedule::Linear, 9), at(Schedule::Linear, 12)],
+        [1.0, 0.25]
+    );
+    assert!((at(Schedule::Cosine, 9) - 1.0).abs() < 1e-6);
+    assert_eq!(at(Schedule::Constant, 12), 2.0);
+}
