@@ -25,7 +25,7 @@ fn with_interval(e: &Estimate) -> String {
 /// The base and the final model side by side, with 95 % intervals.
 pub fn text(outcome: &Outcome) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["test problems, 95 % intervals", "base", "trained"]);
     for (name, get) in rows(&outcome.last) {
         table.add_row([

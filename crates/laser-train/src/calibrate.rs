@@ -107,7 +107,7 @@ impl Reference {
             beta_v: s.beta_v,
             c_ref: match s.c_ref {
                 CRef::Given(c) => c,
-                CRef::Measured(_) => self.mean,
+                CRef::Measured(_) => self.mean - s.initial_score / s.beta_v,
             },
         })
     }
@@ -172,6 +172,20 @@ mod tests {
                 warning.starts_with("warning: self_reward.c_ref") && warning.contains("1.5 nats"),
                 "{warning}"
             );
+        }
+    }
+
+    #[test]
+    fn a_measured_constant_puts_the_untrained_score_where_it_was_asked_for() {
+        for initial_score in [0.0, 0.5] {
+            let s = SelfRewarding {
+                initial_score,
+                ..SelfRewarding::default()
+            };
+            let reference = Reference::measure(&[-15.1, -14.9], &s).unwrap().unwrap();
+            let score = reference.rule(&s).unwrap().score(-15.0);
+            assert!((score - initial_score).abs() < 1e-5, "{score}");
+            assert!(reference.warnings(&s).is_empty());
         }
     }
 }

@@ -127,6 +127,10 @@ pub struct SelfRewarding {
     pub beta_v: f32,
     /// The constant: `"measure"` for the mean over on-policy responses of the base, or a number.
     pub c_ref: CRef,
+    /// Score of the untrained model: a measured c_ref is lowered by `initial_score / beta_v`. The
+    /// paper's is 0, which calls every response wrong at first; at 0.5 training starts undecided
+    /// and need not first move all scores up.
+    pub initial_score: f32,
     /// Weight of the MSE beside the policy loss; 0 only measures, which is plain GRPO.
     pub alpha: f64,
     /// Whether right and wrong responses count equally in the MSE.
@@ -359,9 +363,10 @@ impl Default for SelfRewarding {
             token: crate::demo::SELF_REWARD.into(),
             beta_v: 0.2,
             c_ref: CRef::Measured(Measure::Measure),
+            initial_score: 0.5,
             alpha: 1.0,
             class_weights: true,
-            tau: 0.1,
+            tau: 0.0,
             std_gate: 0.1,
             reasoning_warmup: 0,
             mix_warmup: 50,

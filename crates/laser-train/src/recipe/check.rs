@@ -201,6 +201,12 @@ impl Recipe {
             bound > 0.0,
             "must be above 0",
         )?;
+        c.number(
+            "self_reward.initial_score",
+            s.initial_score as f64,
+            (0.0..1.0).contains(&s.initial_score),
+            "must lie in [0, 1)",
+        )?;
         if let CRef::Given(x) = s.c_ref {
             c.number(
                 "self_reward.c_ref",
