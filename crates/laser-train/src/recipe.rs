@@ -364,7 +364,7 @@ impl Default for SelfRewarding {
             beta_v: 0.2,
             c_ref: CRef::Measured(Measure::Measure),
             initial_score: 0.5,
-            alpha: 1.0,
+            alpha: 1.5,
             class_weights: true,
             tau: 0.0,
             std_gate: 0.1,
