@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The comparison in docs/results.md: the recipes `laser` and `grpo` from the same base model for
-# three seeds. Writes runs to runs/results and the table to standard output. About 15 minutes on
-# two cores. Usage: bench/results.sh [SEEDS…]
+# three seeds. Writes runs to runs/results and the table to standard output. Six runs of a
+# few minutes each. Usage: bench/results.sh [SEEDS…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seeds=("${@:-1 2 3}")
+seeds=("$@")
 [ $# -gt 0 ] || seeds=(1 2 3)
 cargo build --release
 for seed in "${seeds[@]}"; do
