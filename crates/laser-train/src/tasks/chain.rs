@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use laser_verify::{Verdict, verify};
+use laser_verify::verify;
 
 use super::step::{Op, Step};
 use super::{ANSWER_MARK, Difficulty, Limits, MaxChars, at_answer_mark, plain_number};
@@ -155,7 +155,7 @@ pub(super) fn extract(response: &str) -> Option<Cow<'_, str>> {
 
 /// Whether the final answer is `gold`. The steps are not looked at: a reward for the outcome alone.
 pub(super) fn check(gold: &str, response: &str) -> bool {
-    extract(response).is_some_and(|answer| verify(gold, &answer) == Verdict::Equal)
+    extract(response).is_some_and(|answer| verify(gold, &answer).verdict.is_equal())
 }
 
 #[cfg(test)]

@@ -1,0 +1,642 @@
+//! Characters to tokens.
+
+use super::commands;
+use super::source::Char;
+use super::tables::{greek, is_cjk, subscript, superscript, vulgar};
+use super::token::{Environment, Kind, Token};
+use crate::ast::{Constant, NumberSet, Relation};
+
+/// Splits `chars` into tokens. Never fails: a character without meaning becomes a name or a
+/// [`Kind::Dot`], which the grammar then refuses.
+pub(super) fn lex(chars: &[Char]) -> Vec<Token> {
+    let mut lexer = Lexer {
+        chars,
+        pos: 0,
+        tokens: Vec::new(),
+        closing: match_braces(chars),
+        environments: Vec::new(),
+        lefts: Vec::new(),
+        depth: 0,
+        spaced: false,
+        not: false,
+        money: dollars_are_money(chars),
+        points: false,
+    };
+    while lexer.pos < chars.len() {
+        lexer.step();
+    }
+    drop_soft_breaks(lexer.tokens)
+}
+
+pub(super) struct Lexer<'a> {
+    pub chars: &'a [Char],
+    pub pos: usize,
+    pub tokens: Vec<Token>,
+    /// Index of the closing brace for each opening one.
+    pub closing: Vec<usize>,
+    /// Open environments; `None` for one that only lays out lines.
+    pub environments: Vec<Option<Environment>>,
+    /// For each open `\left` whether its brackets are dropped.
+    pub lefts: Vec<bool>,
+    /// Open brackets of any kind.
+    pub depth: usize,
+    pub spaced: bool,
+    pub not: bool,
+    pub money: bool,
+    /// The next run of letters names points (`\angle ABC`), not a word.
+    pub points: bool,
+}
+
+/// For every `{` the index of its `}`, `usize::MAX` where there is none.
+fn match_braces(chars: &[Char]) -> Vec<usize> {
+    let mut closing = vec![usize::MAX; chars.len()];
+    let mut open = Vec::new();
+    let mut escaped = false;
+    for (index, x) in chars.iter().enumerate() {
+        match x.c {
+            _ if escaped => {}
+            '{' => open.push(index),
+            '}' => {
+                if let Some(slot) = open.pop().and_then(|o: usize| closing.get_mut(o)) {
+                    *slot = index;
+                }
+            }
+            _ => {}
+        }
+        escaped = x.c == '\\' && !escaped;
+    }
+    closing
+}
+
+/// Whether bare dollar signs are a currency: each stands directly before a digit, or a lone one
+/// follows a digit.
+fn dollars_are_money(chars: &[Char]) -> bool {
+    let signs: Vec<usize> = (0..chars.len())
+        .filter(|&i| {
+            chars.get(i).is_some_and(|x| x.c == '$')
+                && (i == 0 || chars.get(i - 1).is_some_and(|x| x.c != '\\'))
+        })
+        .collect();
+    let digit = |i: Option<usize>| {
+        i.and_then(|i| chars.get(i))
+            .is_some_and(|x| x.c.is_ascii_digit() || x.c == '.')
+    };
+    if signs.iter().all(|&i| digit(Some(i + 1))) {
+        return true;
+    }
+    match signs.as_slice() {
+        [only] => {
+            let mut before = *only;
+            while before > 0 && chars.get(before - 1).is_some_and(|x| x.c == ' ') {
+                before -= 1;
+            }
+            digit(before.checked_sub(1))
+        }
+        _ => false,
+    }
+}
+
+impl Lexer<'_> {
+    pub fn peek(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.pos + ahead).map(|x| x.c)
+    }
+
+    fn at(&self, pos: usize) -> usize {
+        match self.chars.get(pos) {
+            Some(x) => x.at,
+            None => self.chars.last().map_or(0, |x| x.at + x.c.len_utf8()),
+        }
+    }
+
+    pub fn push(&mut self, kind: Kind, from: usize) {
+        let kind = match kind {
+            Kind::Relation(r) if self.not => {
+                self.not = false;
+                Kind::Relation(match r {
+                    Relation::In => Relation::NotIn,
+                    Relation::Equal => Relation::NotEqual,
+                    other => other,
+                })
+            }
+            kind => kind,
+        };
+        match kind {
+            Kind::LParen | Kind::LBracket | Kind::LBrace | Kind::SetOpen => self.depth += 1,
+            Kind::RParen | Kind::RBracket | Kind::RBrace | Kind::SetClose => {
+                self.depth = self.depth.saturating_sub(1);
+            }
+            _ => {}
+        }
+        let token = Token {
+            kind,
+            start: self.at(from),
+            end: self.at(self.pos),
+            spaced: self.spaced,
+        };
+        self.spaced = false;
+        self.points &= matches!(token.kind, Kind::LBrace | Kind::Letter(_));
+        self.tokens.push(token);
+    }
+
+    /// Takes one character as `kind`.
+    fn single(&mut self, kind: Kind) {
+        self.pos += 1;
+        self.push(kind, self.pos - 1);
+    }
+
+    pub fn take(&mut self, count: usize, kind: Kind) {
+        let from = self.pos;
+        self.pos = (self.pos + count).min(self.chars.len());
+        self.push(kind, from);
+    }
+
+    pub fn starts(&self, text: &str) -> bool {
+        text.chars()
+            .enumerate()
+            .all(|(i, c)| self.peek(i) == Some(c))
+    }
+
+    fn step(&mut self) {
+        let Some(c) = self.peek(0) else { return };
+        match c {
+            '\n' => {
+                if self.depth == 0 && self.environments.is_empty() {
+                    self.single(Kind::Newline);
+                } else {
+                    self.pos += 1;
+                }
+                self.spaced = true;
+            }
+            c if c.is_whitespace() || c == '~' => {
+                self.pos += 1;
+                self.spaced = true;
+            }
+            '0'..='9' => self.number(),
+            '.' if self.peek(1).is_some_and(|d| d.is_ascii_digit()) => self.number(),
+            '\\' => self.backslash(),
+            'a'..='z' | 'A'..='Z' => self.word(),
+            '$' => self.dollar(),
+            _ => self.symbol(c),
+        }
+    }
+
+    fn dollar(&mut self) {
+        if self.money {
+            self.single(Kind::Money("$"));
+        } else {
+            self.pos += 1;
+            self.spaced = true;
+        }
+    }
+
+    fn symbol(&mut self, c: char) {
+        let relation = |r| Kind::Relation(r);
+        for (text, kind) in [
+            ("<=>", relation(Relation::Arrow)),
+            ("<=", relation(Relation::LessEqual)),
+            (">=", relation(Relation::GreaterEqual)),
+            ("=<", relation(Relation::LessEqual)),
+            ("==", relation(Relation::Equal)),
+            ("=>", relation(Relation::Arrow)),
+            ("->", relation(Relation::Arrow)),
+            ("!=", relation(Relation::NotEqual)),
+            ("<>", relation(Relation::NotEqual)),
+            (":=", relation(Relation::Equal)),
+            ("!!", Kind::DoubleBang),
+            ("+-", Kind::PlusMinus),
+            ("+/-", Kind::PlusMinus),
+            ("&&", Kind::And),
+        ] {
+            if self.starts(text) {
+                let matrix = matches!(self.environments.last(), Some(Some(_)));
+                if kind == Kind::And && (matrix || !self.environments.is_empty()) {
+                    break;
+                }
+                self.take(text.len(), kind);
+                return;
+            }
+        }
+        if self.starts("**") {
+            // `**` at an operand's place is what is left of markdown emphasis.
+            let power = self.tokens.last().is_some_and(|t| t.kind.ends_operand())
+                && self
+                    .peek(2)
+                    .is_some_and(|c| c.is_alphanumeric() || "({-".contains(c));
+            if power {
+                self.take(2, Kind::Caret);
+            } else {
+                self.pos += 2;
+            }
+            return;
+        }
+        if self.starts("...") {
+            self.take(3, Kind::Name("dots".to_owned()));
+            return;
+        }
+        let kind = match c {
+            '+' => Kind::Plus,
+            '-' => Kind::Minus,
+            '*' | '×' | '·' => Kind::Times,
+            '/' | '÷' => Kind::Divide,
+            '^' => {
+                self.caret();
+                return;
+            }
+            '_' => Kind::Underscore,
+            '!' => Kind::Bang,
+            '\'' => Kind::Prime,
+            '%' | '％' => Kind::Percent,
+            '°' | 'º' | '˚' => Kind::Degree,
+            '€' => Kind::Money("€"),
+            '£' => Kind::Money("£"),
+            '¥' | '￥' => Kind::Money("¥"),
+            '=' => relation(Relation::Equal),
+            '<' => relation(Relation::Less),
+            '>' => relation(Relation::Greater),
+            '≤' | '⩽' | '≦' => relation(Relation::LessEqual),
+            '≥' | '⩾' | '≧' => relation(Relation::GreaterEqual),
+            '≠' => relation(Relation::NotEqual),
+            '≈' | '≃' | '∼' | '≅' => relation(Relation::Approximately),
+            '≡' => relation(Relation::Congruent),
+            '∈' => relation(Relation::In),
+            '∉' => relation(Relation::NotIn),
+            '⊂' | '⊆' => relation(Relation::Subset),
+            '→' | '⇒' | '↦' | '⟹' | '⟶' | '⇔' => relation(Relation::Arrow),
+            '∪' => Kind::Union,
+            '∩' => Kind::Intersection,
+            '∖' => Kind::Difference,
+            '∧' | '且' | '和' => Kind::And,
+            '∨' | '或' => Kind::Or,
+            '±' => Kind::PlusMinus,
+            '∓' => Kind::MinusPlus,
+            '√' => Kind::Sqrt,
+            '∛' => Kind::CubeRoot,
+            'π' => Kind::Constant(Constant::Pi),
+            '∞' => Kind::Constant(Constant::Infinity),
+            '∅' | 'Ø' => Kind::EmptySet,
+            'ℝ' => Kind::NumberSet(NumberSet::Real),
+            'ℤ' => Kind::NumberSet(NumberSet::Integer),
+            'ℕ' => Kind::NumberSet(NumberSet::Natural),
+            'ℚ' => Kind::NumberSet(NumberSet::Rational),
+            'ℂ' => Kind::NumberSet(NumberSet::Complex),
+            '∑' => Kind::Big(crate::ast::Big::Sum),
+            '∏' => Kind::Big(crate::ast::Big::Product),
+            '∫' => Kind::Big(crate::ast::Big::Integral),
+            ',' => Kind::Comma,
+            ';' => Kind::Semicolon,
+            ':' => Kind::Colon,
+            '|' => Kind::Bar,
+            '‖' => Kind::DoubleBar,
+            '(' => Kind::LParen,
+            ')' => Kind::RParen,
+            '[' => Kind::LBracket,
+            ']' => Kind::RBracket,
+            '⟨' | '〈' => Kind::AngleOpen,
+            '⟩' | '〉' => Kind::AngleClose,
+            '⌊' => Kind::FloorOpen,
+            '⌋' => Kind::FloorClose,
+            '⌈' => Kind::CeilOpen,
+            '⌉' => Kind::CeilClose,
+            '{' => {
+                self.brace();
+                return;
+            }
+            '}' => Kind::RBrace,
+            '.' => Kind::Dot,
+            '…' | '⋯' => Kind::Name("dots".to_owned()),
+            '∠' | '△' => {
+                self.points = true;
+                self.pos += 1;
+                return;
+            }
+            '"' | '$' | '#' | '▫' | '□' | '■' => {
+                self.pos += 1;
+                return;
+            }
+            '&' => {
+                if matches!(self.environments.last(), Some(Some(_))) {
+                    self.single(Kind::Cell);
+                } else {
+                    self.pos += 1;
+                }
+                return;
+            }
+            other => {
+                self.exotic(other);
+                return;
+            }
+        };
+        self.single(kind);
+    }
+
+    /// Scripts, vulgar fractions, Greek and other letters.
+    fn exotic(&mut self, c: char) {
+        if let Some(first) = superscript(c) {
+            self.script(first, superscript, Kind::Caret);
+        } else if let Some(first) = subscript(c) {
+            self.script(first, subscript, Kind::Underscore);
+        } else if let Some((n, d)) = vulgar(c) {
+            self.single(Kind::Frac);
+            let from = self.pos - 1;
+            self.push(Kind::LBrace, from);
+            self.push(Kind::Number(n.to_owned()), from);
+            self.push(Kind::RBrace, from);
+            self.push(Kind::LBrace, from);
+            self.push(Kind::Number(d.to_owned()), from);
+            self.push(Kind::RBrace, from);
+        } else if let Some(name) = greek(c) {
+            self.single(Kind::Name(name.to_owned()));
+        } else if c.is_alphabetic() {
+            let from = self.pos;
+            let mut text = String::new();
+            while let Some(c) = self.peek(0)
+                && c.is_alphabetic()
+                && (!c.is_ascii() || text.chars().all(|x| !is_cjk(x)))
+                && !"或和且".contains(c)
+            {
+                text.push(c);
+                self.pos += 1;
+            }
+            self.push(Kind::Text(text), from);
+        } else {
+            self.single(Kind::Name(c.to_string()));
+        }
+    }
+
+    fn script(&mut self, first: char, map: fn(char) -> Option<char>, kind: Kind) {
+        let from = self.pos;
+        let mut text = String::from(first);
+        self.pos += 1;
+        while let Some(next) = self.peek(0).and_then(map) {
+            text.push(next);
+            self.pos += 1;
+        }
+        self.push(kind, from);
+        self.push(Kind::LBrace, from);
+        let mut digits = String::new();
+        for c in text.chars().chain(['}']) {
+            if c.is_ascii_digit() {
+                digits.push(c);
+                continue;
+            }
+            if !digits.is_empty() {
+                let number = std::mem::take(&mut digits);
+                self.push(Kind::Number(number), from);
+            }
+            match c {
+                '}' => self.push(Kind::RBrace, from),
+                '+' => self.push(Kind::Plus, from),
+                '-' => self.push(Kind::Minus, from),
+                '(' => self.push(Kind::LParen, from),
+                ')' => self.push(Kind::RParen, from),
+                letter => self.push(Kind::Letter(letter), from),
+            }
+        }
+    }
+
+    /// `^`, `^\circ`, `^{\circ}`, `^\prime`, `^*`.
+    fn caret(&mut self) {
+        let mut rest: String = self
+            .chars
+            .iter()
+            .skip(self.pos + 1)
+            .take(12)
+            .map(|x| x.c)
+            .collect();
+        rest.retain(|c| c != ' ');
+        let braced = rest.starts_with('{');
+        let inner = rest.trim_start_matches('{');
+        let kind = [
+            ("\\circ", Kind::Degree),
+            ("°", Kind::Degree),
+            ("\\degree", Kind::Degree),
+            ("o}", Kind::Degree),
+            ("\\prime", Kind::Prime),
+        ]
+        .into_iter()
+        .find(|(name, _)| {
+            inner.strip_prefix(name).is_some_and(|after| {
+                if braced {
+                    after.starts_with('}') || name.ends_with('}')
+                } else {
+                    !(name.ends_with('}')
+                        || name.starts_with('\\')
+                            && after.starts_with(|c: char| c.is_ascii_lowercase()))
+                }
+            })
+        });
+        let from = self.pos;
+        let Some((name, kind)) = kind else {
+            self.single(Kind::Caret);
+            return;
+        };
+        // Walk over the same characters, spaces included.
+        let wanted = name.trim_end_matches('}').chars().count() + 2 * usize::from(braced);
+        let mut seen = 0;
+        self.pos += 1;
+        while seen < wanted && self.pos < self.chars.len() {
+            if self.peek(0) != Some(' ') {
+                seen += 1;
+            }
+            self.pos += 1;
+        }
+        self.push(kind, from);
+    }
+
+    fn brace(&mut self) {
+        // `{,}` outside a number is a comma.
+        if self.starts("{,}") {
+            self.take(3, Kind::Comma);
+            return;
+        }
+        self.single(Kind::LBrace);
+    }
+
+    fn word(&mut self) {
+        let from = self.pos;
+        let mut text = String::new();
+        while let Some(c) = self.peek(0)
+            && c.is_ascii_alphabetic()
+        {
+            text.push(c);
+            self.pos += 1;
+        }
+        // The time of day.
+        if matches!(text.as_str(), "a" | "p") && self.starts(".m") {
+            self.pos += 2;
+            if self.peek(0) == Some('.') {
+                self.pos += 1;
+            }
+            self.push(Kind::Word(format!("{text}m")), from);
+            return;
+        }
+        // `(11,7)or(7,11)` and `W(x)=1orW(x)=-1`: a conjunction glued to what it joins.
+        let glued = !self.spaced && self.tokens.last().is_some_and(|t| t.kind.ends_operand());
+        if glued {
+            for (word, kind) in [("or", Kind::Or), ("and", Kind::And)] {
+                if let Some(rest) = text.strip_prefix(word)
+                    && !rest.is_empty()
+                    && (rest.len() == 1 || rest.starts_with(|c: char| c.is_ascii_uppercase()))
+                {
+                    self.pos = from + word.len();
+                    self.push(kind, from);
+                    return;
+                }
+            }
+        }
+        let mut letters = text.chars();
+        match (letters.next(), letters.next()) {
+            (Some(c), None) => self.push(Kind::Letter(c), from),
+            _ if self.points => {
+                for c in text.chars() {
+                    self.push(Kind::Letter(c), from);
+                }
+            }
+            _ => self.push(Kind::Word(text), from),
+        }
+    }
+
+    fn backslash(&mut self) {
+        let from = self.pos;
+        let Some(next) = self.peek(1) else {
+            self.pos += 1;
+            return;
+        };
+        if !next.is_ascii_alphabetic() {
+            self.pos += 2;
+            match next {
+                '\\' => {
+                    self.row_spacing();
+                    let row = matches!(self.environments.last(), Some(Some(_)));
+                    self.push(if row { Kind::Row } else { Kind::Newline }, from);
+                }
+                '{' => self.push(Kind::SetOpen, from),
+                '}' => self.push(Kind::SetClose, from),
+                '|' => self.push(Kind::DoubleBar, from),
+                '$' => self.push(Kind::Money("$"), from),
+                '%' => self.push(Kind::Percent, from),
+                '&' => self.push(Kind::And, from),
+                '_' => self.push(Kind::Underscore, from),
+                _ => self.spaced = true,
+            }
+            return;
+        }
+        let mut name = String::new();
+        self.pos += 1;
+        while let Some(c) = self.peek(0)
+            && c.is_ascii_alphabetic()
+        {
+            name.push(c);
+            self.pos += 1;
+        }
+        // `\sqrt3` and `\operatorname*{…}`.
+        if self.peek(0) == Some('*') && matches!(name.as_str(), "operatorname" | "tag" | "hspace") {
+            self.pos += 1;
+        }
+        let mut action = commands::action(&name);
+        if action.is_none()
+            && let Some(length) = commands::glued_prefix(&name)
+        {
+            self.pos = from + 1 + length;
+            name.truncate(length);
+            action = commands::action(&name);
+        }
+        match action {
+            Some(action) => self.act(action, &name, from),
+            None => self.push(Kind::Name(name), from),
+        }
+    }
+
+    /// The `[2pt]` of `\\[2pt]`.
+    fn row_spacing(&mut self) {
+        if self.peek(0) != Some('[') {
+            return;
+        }
+        let mut length = 1;
+        while length < 16
+            && let Some(c) = self.peek(length)
+        {
+            if c == ']' {
+                let last = self.peek(length - 1);
+                if last.is_some_and(|c| "tmxncp".contains(c)) {
+                    self.pos += length + 1;
+                }
+                return;
+            }
+            length += 1;
+        }
+    }
+
+    pub fn skip_spaces(&mut self) {
+        while self.peek(0).is_some_and(|c| c.is_whitespace() || c == '~') {
+            self.pos += 1;
+        }
+    }
+
+    /// The content of a brace group that starts here and its length in characters with braces.
+    pub fn group(&self) -> Option<(String, usize)> {
+        if self.peek(0) != Some('{') {
+            return None;
+        }
+        let close = *self.closing.get(self.pos)?;
+        // Nested groups would be copied again at every level if they could be of any length.
+        let content = self
+            .chars
+            .get(self.pos + 1..close)
+            .filter(|c| c.len() <= 1024)?;
+        Some((content.iter().map(|x| x.c).collect(), close - self.pos + 1))
+    }
+}
+
+/// Takes out line breaks and wide spaces that end no expression, empty groups, and `\text{}`
+/// breaks next to operators. A line that begins with a relation so continues the one before.
+fn drop_soft_breaks(tokens: Vec<Token>) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let soft = match &token.kind {
+            Kind::Newline | Kind::Quad => {
+                let before = out.last().map(|t| &t.kind);
+                let word = |k: &Kind| matches!(k, Kind::Text(w) | Kind::Word(w) | Kind::Roman(w) if super::words::is_conjunction(w) || token.kind == Kind::Quad && super::words::is_unit(w));
+                before.is_none_or(|k| k.absorbs_break(false) || word(k))
+                    || rest
+                        .peek()
+                        .is_none_or(|t| t.kind.absorbs_break(true) || word(&t.kind))
+            }
+            Kind::RBrace => {
+                // `{}` is only a place to hang a script on.
+                let empty = matches!(out.last(), Some(t) if t.kind == Kind::LBrace);
+                let argument = out
+                    .len()
+                    .checked_sub(2)
+                    .and_then(|i| out.get(i))
+                    .is_some_and(|t| {
+                        matches!(
+                            t.kind,
+                            Kind::Frac
+                                | Kind::Sqrt
+                                | Kind::Binom
+                                | Kind::Caret
+                                | Kind::Underscore
+                                | Kind::RBrace
+                        )
+                    });
+                if empty && !argument {
+                    out.pop();
+                    true
+                } else {
+                    false
+                }
+            }
+            _ => false,
+        };
+        if soft {
+            if let Some(next) = rest.peek_mut() {
+                next.spaced = true;
+            }
+        } else {
+            out.push(token);
+        }
+    }
+    out
+}
