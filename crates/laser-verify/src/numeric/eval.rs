@@ -7,6 +7,7 @@ use super::{
     real::{Real, Work},
 };
 use crate::ast::{Big, Constant, Expr, Function};
+use crate::limits::Exhausted;
 use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 
@@ -44,7 +45,7 @@ struct Evaluator<'e, 'b> {
 impl<'e> Evaluator<'e, '_> {
     fn eval(&mut self, expr: &'e Expr) -> Result<Ball> {
         if self.depth >= MAX_DEPTH {
-            return Err(NumericError::Budget(crate::limits::Exhausted));
+            return Err(NumericError::Budget(Exhausted));
         }
         self.work.budget.spend(1)?;
         self.depth += 1;
@@ -196,7 +197,7 @@ impl<'e> Evaluator<'e, '_> {
         // Each pass costs a step at least; a sum that is too long for that is not begun.
         let count = (&upper - &lower + IBig::ONE).max(IBig::ZERO);
         if count > IBig::from(self.work.budget.remaining()) {
-            return Err(NumericError::Budget(crate::limits::Exhausted));
+            return Err(NumericError::Budget(Exhausted));
         }
         let mut total = Ball::real(start);
         let mut index = lower;

@@ -1,6 +1,7 @@
 //! Real numbers: an exact rational while it is small, else a floating-point ball.
 
 use super::{Domain, NumericError, float::Float, mag::Mag};
+use crate::limits::Budget;
 use dashu_float::{FBig, round::mode};
 use dashu_int::ops::BitTest;
 use dashu_int::{IBig, Sign};
@@ -19,7 +20,7 @@ pub(crate) struct Work<'b> {
     /// Digits of a midpoint.
     pub bits: usize,
     pub domain: Domain,
-    pub budget: &'b mut crate::limits::Budget,
+    pub budget: &'b mut Budget,
 }
 
 impl Work<'_> {
