@@ -86,7 +86,8 @@ pub struct Candidate<'a> {
 /// How answers are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The ways in the order in which they are tried; an absent one is not tried.
+    /// The ways in the order in which they are tried; an absent one is not tried. A final answer
+    /// that is stated in mathematics after the last box corrects the box.
     pub order: Vec<Way>,
     /// The strings that [`Way::Choice`] accepts.
     pub choices: Vec<String>,
@@ -173,7 +174,27 @@ pub fn candidates<'a>(
             found = all;
         }
     }
+    correct_box(response, &mut found);
     Ok(distinct(found))
+}
+
+/// Moves a final answer before the box that it comes after, if it is put in mathematics: prose
+/// after a box ("the final answer is 3 apples more") is no correction.
+fn correct_box(response: &str, found: &mut [Candidate<'_>]) {
+    let Some(first) = found.first().filter(|first| first.source == Source::Boxed) else {
+        return;
+    };
+    let later = found.iter().position(|candidate| {
+        candidate.source == Source::FinalAnswer
+            && candidate.span.start >= first.span.end
+            && matches!(
+                response.as_bytes().get(candidate.span.start),
+                Some(b'$' | b'\\')
+            )
+    });
+    if let Some(at) = later {
+        found[..=at].rotate_right(1);
+    }
 }
 
 fn is_explicit(source: Source) -> bool {

@@ -100,7 +100,7 @@ FOR_GOLD = {
         "wrong_exponent": [r"\boxed{42^2}", r"\boxed{42^{42}}", r"\boxed{42\times 10^{1}}", r"\boxed{42^{-1}}",
                            r"\boxed{42!}"],
         "changed_value": [r"\boxed{-42}", r"\boxed{4.2}", r"\boxed{24}", r"\boxed{42_{8}}", r"\boxed{42i}",
-                          r"\boxed{4 2 0}", r"\boxed{042\%}", r"\boxed{\frac{42}{2}}"],
+                          r"\boxed{4 2 0}", r"\boxed{0.42\%}", r"\boxed{\frac{42}{2}}"],
         "attached_text": [r"\boxed{\text{not }42}", r"\boxed{\neq 42}", r"\boxed{<42}", r"\boxed{\approx 43}",
                           r"The answer is not 42, it is \boxed{43}."],
     },
