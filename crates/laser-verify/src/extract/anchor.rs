@@ -308,10 +308,16 @@ pub(super) fn announced<'a>(
     let end = sentence_end(text, pieces, first_piece, start, until);
     let scope = &text[start..end];
 
-    if let Some(group) = scope
-        .contains("boxed")
-        .then(|| boxed::scan(scope).group)
-        .flatten()
+    // A formula right after the words comes before a box later in the sentence.
+    let announced_at_once = |box_start: usize| {
+        pieces.get(first_piece).is_some_and(|piece| {
+            let gap = text.get(start..piece.start).unwrap_or("boxed");
+            piece.end <= box_start && filler_len(gap) == gap.len()
+        })
+    };
+    let group = scope.contains("boxed").then(|| boxed::scan(scope).group);
+    if let Some(group) = group.flatten()
+        && !announced_at_once(start + group.span.start)
     {
         let span = start + group.span.start..start + group.span.end;
         let parts = group
