@@ -1,10 +1,10 @@
-"""Compare two checkers on the pairs of pairs.py, side by side, as Markdown.
+"""Compare `laser verify` with math-verify on the pairs of pairs.py, side by side, as Markdown.
 
-OURS and PEER are JSON lines of {"verdict": "equal"|"different"|"unparseable", "extracted": …, "seconds": …}
-in the order of PAIRS; where every line has an "id" (as peer.py writes), lines are matched by it instead, and
-only pairs that both have judged are counted. Run:
+DIR is what run.sh leaves: peer-ROUND.jsonl, ours-THREADS-ROUND.jsonl (JSON lines with "id", "verdict" and
+"seconds") and log-THREADS-ROUND.txt. Verdicts are those of round 1 and have to be the same in every round and
+with every number of threads; times are the round's whose sum is the median. Run:
 
-    python bench/verifier/report.py PAIRS OURS PEER [--out TABLE.md] [--disagreements FILE] [--most N]
+    python bench/verifier/report.py PAIRS DIR [--threads N] [--out TABLE.md] [--disagreements FILE] [--most N]
 
 Recall: the share of equal pairs judged equal. False accepts: the share of different pairs judged equal.
 """
@@ -13,18 +13,33 @@ import argparse
 import json
 import pathlib
 import random
+import re
+import statistics
 from collections import defaultdict
 
 
-def load(path, pairs):
-    """A checker's results by pair id."""
-    with path.open(encoding="utf-8") as lines:
-        results = [json.loads(line) for line in lines]
-    if all("id" in result for result in results):
-        return {result["id"]: result for result in results}
-    if len(results) != len(pairs):
-        raise SystemExit(f"{path}: {len(results)} results without ids for {len(pairs)} pairs")
-    return {pair["id"]: result for pair, result in zip(pairs, results)}
+def load(directory, name):
+    """A checker's results by pair id, from the round with the median time."""
+    rounds = []
+    for path in sorted(directory.glob(f"{name}-*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            rounds.append([json.loads(line) for line in lines])
+    if not rounds:
+        raise SystemExit(f"{directory}: no {name}-*.jsonl; run bench/verifier/run.sh")
+    verdicts = [[result["verdict"] for result in results] for results in rounds]
+    if any(other != verdicts[0] for other in verdicts):
+        raise SystemExit(f"{name}: the rounds disagree about verdicts")
+    rounds.sort(key=lambda results: sum(result["seconds"] for result in results))
+    return {result["id"]: result for result in rounds[len(rounds) // 2]}
+
+
+def walls(directory, threads):
+    """Pairs per second of whole runs of ours, reading and writing included, by the logs."""
+    found = []
+    for path in sorted(directory.glob(f"log-{threads}-*.txt")):
+        found += [float(rate.replace(",", "")) for rate in
+                  re.findall(r"([\d,.]+) pairs/s", path.read_text(encoding="utf-8"))]
+    return sorted(found)
 
 
 def accepts(pairs, results):
@@ -96,17 +111,26 @@ SOLUTIONS = {"6b_finetuning", "6b_verification", "175b_finetuning", "175b_verifi
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("pairs", "ours", "peer"):
-        parser.add_argument(name, type=pathlib.Path)
+    parser.add_argument("pairs", type=pathlib.Path)
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--threads", type=int, default=2, help="the larger number of threads that was run")
     parser.add_argument("--out", type=pathlib.Path, help="write the Markdown here as well")
     parser.add_argument("--disagreements", type=pathlib.Path, help="write pairs the two judge differently")
     parser.add_argument("--most", type=int, default=500, help="at most so many disagreements")
     options = parser.parse_args()
     with options.pairs.open(encoding="utf-8") as lines:
         pairs = [json.loads(line) for line in lines]
-    ours, peer = load(options.ours, pairs), load(options.peer, pairs)
+    ours, peer = load(options.directory, "ours-1"), load(options.directory, "peer")
+    parallel = load(options.directory, f"ours-{options.threads}")
+    if any(parallel[key]["verdict"] != result["verdict"] for key, result in ours.items()):
+        raise SystemExit("the verdicts depend on the number of threads")
     pairs = [pair for pair in pairs if pair["id"] in ours and pair["id"] in peer]
     text = report(pairs, ours, peer)
+    one, many = (walls(options.directory, threads) for threads in (1, options.threads))
+    if one and many:
+        text += (f"\nWhole runs of `laser verify`, reading and writing included: {statistics.median(one):,.0f} pairs/s "
+                 f"on 1 thread ({one[0]:,.0f}–{one[-1]:,.0f}), {statistics.median(many):,.0f} on {options.threads} "
+                 f"({many[0]:,.0f}–{many[-1]:,.0f}): {statistics.median(many) / statistics.median(one):.2f} times.\n")
     print(text)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
