@@ -7,16 +7,10 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result};
 use laser_rollout::Monitor;
-use laser_train::{Recipe, Run, RunOptions};
+use laser_train::{BUILT_IN, Recipe, Run, RunOptions, built_in};
 
 use crate::follow::Terminal;
 use crate::{BadInput, output, summary};
-
-/// Recipes that are part of the program.
-const BUILT_IN: [(&str, &str); 2] = [
-    ("laser", include_str!("../../../recipes/laser.toml")),
-    ("grpo", include_str!("../../../recipes/grpo.toml")),
-];
 
 /// Trains a model: warm start, reinforcement learning, tests, report
 ///
@@ -87,12 +81,9 @@ pub fn run(args: Args) -> Result<()> {
 fn read_recipe(args: &Args) -> Result<Recipe> {
     let mut settings = args.settings.clone();
     settings.extend(args.seed.map(|s| format!("seed={s}")));
-    if let Some((name, text)) = BUILT_IN.iter().find(|r| r.0 == args.recipe) {
-        return Ok(Recipe::parse(
-            &format!("recipes/{name}.toml"),
-            text,
-            &settings,
-        )?);
+    if let Some(text) = built_in(&args.recipe) {
+        let file = format!("recipes/{}.toml", args.recipe);
+        return Ok(Recipe::parse(&file, text, &settings)?);
     }
     let path = Path::new(&args.recipe);
     if !path.exists() {

@@ -1,6 +1,7 @@
 //! What a run does: a TOML file, read, checked, and printed back.
 
 mod check;
+mod layers;
 mod settings;
 
 use std::path::Path;
@@ -11,12 +12,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::tasks::Share;
+pub use layers::{BUILT_IN, built_in};
+use layers::{layers, merge};
 use settings::{apply, place};
 
 /// A run. Every key has a default: that of the built-in recipe `laser`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
+    /// The recipe whose keys hold where this one does not set them: a file, seen from the folder of
+    /// this one, or a built-in name. Empty once it is read.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub base: String,
     /// Shown in reports.
     pub name: String,
     /// Of everything random: weights, problems, samples.
@@ -274,6 +281,7 @@ pub struct Save {
 impl Default for Recipe {
     fn default() -> Self {
         Recipe {
+            base: String::new(),
             name: "laser".into(),
             seed: 1,
             steps: 200,
@@ -415,30 +423,34 @@ impl Default for Save {
 }
 
 impl Recipe {
-    /// Reads a recipe, applies `a.b=value` settings, and checks it.
+    /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.
     ///
     /// # Errors
     /// Names file and line, or the setting, and the key.
     pub fn parse(file: &str, text: &str, settings: &[String]) -> Result<Self, TrainError> {
-        // First the file alone, so that its errors carry its lines.
-        let syntax = |message: String| TrainError::Syntax {
+        let syntax = |file: &str, error: toml::de::Error| TrainError::Syntax {
             file: file.into(),
-            message,
+            message: error.to_string(),
         };
-        toml::from_str::<Recipe>(text).map_err(|e| syntax(e.to_string()))?;
-        let mut table: toml::Table = text
-            .parse()
-            .map_err(|e: toml::de::Error| syntax(e.to_string()))?;
+        // First every file alone, so that its errors carry its lines.
+        toml::from_str::<Recipe>(text).map_err(|e| syntax(file, e))?;
+        let layers = layers(file, text)?;
+        let mut table = toml::Table::new();
+        for layer in &layers {
+            toml::from_str::<Recipe>(&layer.text).map_err(|e| syntax(&layer.file, e))?;
+            merge(
+                &mut table,
+                layer.text.parse().map_err(|e| syntax(&layer.file, e))?,
+            );
+        }
+        table.remove("base");
         for setting in settings {
             apply(&mut table, setting)?;
         }
         let recipe: Recipe = table
             .try_into()
-            .map_err(|e: toml::de::Error| TrainError::Syntax {
-                file: format!("--set {}", settings.join(" --set ")),
-                message: e.to_string(),
-            })?;
-        recipe.check(&|key| place(file, text, settings, key))?;
+            .map_err(|e| syntax(&format!("--set {}", settings.join(" --set ")), e))?;
+        recipe.check(&|key| place(&layers, settings, key))?;
         Ok(recipe)
     }
 

@@ -1,5 +1,6 @@
 //! Keys of a recipe: set from the command line, and found again in the file for messages.
 
+use super::layers::Layer;
 use crate::TrainError;
 
 /// Applies `a.b=value`; the value is TOML, or a bare string.
@@ -39,33 +40,43 @@ pub(super) fn apply(table: &mut toml::Table, setting: &str) -> Result<(), TrainE
 }
 
 /// Where a key was set: the flag, or file and line; the nearest enclosing table otherwise.
-pub(super) fn place(file: &str, text: &str, settings: &[String], key: &str) -> String {
+pub(super) fn place(layers: &[Layer], settings: &[String], key: &str) -> String {
     if settings
         .iter()
         .any(|s| s.split('=').next().is_some_and(|k| k.trim() == key))
     {
         return "--set".into();
     }
-    let Ok(table) = toml::de::DeTable::parse(text) else {
-        return file.into();
-    };
+    // The last file that says more of the key than the ones over it.
+    let mut best: Option<(usize, String)> = None;
+    for layer in layers.iter().rev() {
+        if let Some((depth, line)) = found(&layer.text, key)
+            && best.as_ref().is_none_or(|(deepest, _)| depth > *deepest)
+        {
+            best = Some((depth, format!("{}, line {line}", layer.file)));
+        }
+    }
+    match (best, layers.last()) {
+        (Some((_, place)), _) => place,
+        (None, Some(layer)) => format!("{} (by default)", layer.file),
+        (None, None) => "by default".into(),
+    }
+}
+
+/// How many parts of the key a file has, and the line of the last of them.
+fn found(text: &str, key: &str) -> Option<(usize, usize)> {
+    let table = toml::de::DeTable::parse(text).ok()?;
     let mut here = table.get_ref();
     let mut at = None;
-    for part in key.split('.') {
+    for (depth, part) in key.split('.').enumerate() {
         let Some((k, v)) = here.iter().find(|(k, _)| k.get_ref() == part) else {
             break;
         };
-        at = Some(k.span().start);
+        at = Some((depth + 1, 1 + text[..k.span().start].matches('\n').count()));
         match v.get_ref() {
             toml::de::DeValue::Table(t) => here = t,
             _ => break,
         }
     }
-    match at {
-        Some(at) => format!(
-            "{file}, line {}",
-            text[..at].lines().count().max(1) + usize::from(text[..at].ends_with('\n'))
-        ),
-        None => format!("{file} (by default)"),
-    }
+    at
 }

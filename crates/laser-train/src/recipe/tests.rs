@@ -33,6 +33,66 @@ fn settings_override_the_file() {
 }
 
 #[test]
+fn a_recipe_takes_from_its_base_what_it_does_not_set() {
+    let recipe = Recipe::parse(
+        "r.toml",
+        "base = \"grpo\"\nseed = 7\n[policy]\nclip_high = 0.28\n",
+        &[],
+    )
+    .unwrap();
+    let grpo = Recipe::parse("grpo.toml", built_in("grpo").unwrap(), &[]).unwrap();
+    assert_eq!(
+        (recipe.seed, recipe.policy.clip_high, recipe.base.as_str()),
+        (7, 0.28, "")
+    );
+    assert_eq!(
+        (recipe.self_reward, recipe.tasks),
+        (grpo.self_reward, grpo.tasks)
+    );
+}
+
+#[test]
+fn a_base_is_a_file_beside_the_recipe_and_errors_name_the_file_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let error = |path: &Path| Recipe::load(path, &[]).unwrap_err().to_string();
+    write("below.toml", "seed = 3\nsteps = 9\n");
+    let above = write("above.toml", "base = \"below.toml\"\nsteps = 4\n");
+    let recipe = Recipe::load(&above, &[]).unwrap();
+    assert_eq!((recipe.seed, recipe.steps), (3, 4));
+
+    write("below.toml", "seed = 3\n\n[self_reward]\nbeta_v = -1.0\n");
+    assert!(
+        error(&above).contains("below.toml, line 4: self_reward.beta_v = -1"),
+        "{}",
+        error(&above)
+    );
+    write("below.toml", "sed = 3\n");
+    assert!(
+        error(&above).contains("below.toml") && error(&above).contains("sed"),
+        "{}",
+        error(&above)
+    );
+    write("below.toml", "base = \"above.toml\"\n");
+    assert!(
+        error(&above).contains("based on itself"),
+        "{}",
+        error(&above)
+    );
+    let missing = write("missing.toml", "seed = 1\nbase = \"nowhere\"\n");
+    let message = error(&missing);
+    assert!(
+        message.contains("missing.toml, line 2: base = \"nowhere\"")
+            && message.contains("laser, grpo"),
+        "{message}"
+    );
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_line() {
     let e = error("seed = 1\n\n[self_reward]\nbeta = 0.1\n", &[]);
     assert!(
