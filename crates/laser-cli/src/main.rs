@@ -6,6 +6,7 @@ mod output;
 mod report;
 mod summary;
 mod train;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +25,7 @@ struct Cli {
 enum Command {
     Train(train::Args),
     Report(report::Args),
+    Verify(verify::Args),
     Bench(bench::Args),
 }
 
@@ -36,6 +38,7 @@ fn main() {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(args),
         Command::Report(args) => report::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Bench(args) => bench::run(args),
     };
     if let Err(e) = result {

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod unix;
+mod verify;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -362,7 +363,7 @@ fn a_report_of_a_folder_without_a_run_names_the_missing_file() {
 #[test]
 fn every_command_shows_examples() {
     let dir = workplace();
-    for command in ["train", "report", "bench"] {
+    for command in ["train", "report", "verify", "bench"] {
         let output = laser(dir.path(), &[command, "--help"]);
         assert!(output.status.success());
         let help = stdout(&output);
@@ -373,7 +374,7 @@ fn every_command_shows_examples() {
         );
     }
     let help = stdout(&laser(dir.path(), &["--help"]));
-    for part in ["train", "report", "bench", "Exit status"] {
+    for part in ["train", "report", "verify", "bench", "Exit status"] {
         assert!(help.contains(part), "{help}");
     }
 }
