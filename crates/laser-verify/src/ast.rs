@@ -151,7 +151,7 @@ pub enum Relation {
     GreaterEqual,
     /// `\approx`, `\sim`, `\simeq`.
     Approximately,
-    /// `\equiv`, and `\pmod` as a third term is dropped.
+    /// `\equiv`; the last term of `x \equiv 3 \pmod 7` is [`Function::Mod`] of 3 and 7.
     Congruent,
     In,
     NotIn,

@@ -230,12 +230,23 @@ fn join(candidate: &Candidate<'_>) -> String {
     candidate.parts.join(", ")
 }
 
-/// Whether two texts are the same up to white space.
+/// Whether two texts are the same up to white space, except between digits: `2 1/2` is not `21/2`.
 fn same_text(left: &str, right: &str) -> bool {
-    let visible = |text: &'_ str| {
-        text.chars()
-            .filter(|c| !c.is_whitespace())
-            .collect::<Vec<_>>()
+    let visible = |text: &str| {
+        let mut kept = String::with_capacity(text.len());
+        let mut gap = false;
+        for c in text.chars() {
+            if c.is_whitespace() {
+                gap = true;
+                continue;
+            }
+            if gap && c.is_ascii_digit() && kept.ends_with(|last: char| last.is_ascii_digit()) {
+                kept.push(' ');
+            }
+            gap = false;
+            kept.push(c);
+        }
+        kept
     };
     let left = visible(left);
     !left.is_empty() && left == visible(right)

@@ -119,6 +119,16 @@ impl Algebra<'_> {
         if let Some((_, value)) = self.bound.iter().rev().find(|(bound, _)| bound == name) {
             return Ok(value.clone());
         }
+        // a_n under a sum or a limit over n is a function of n.
+        if let Some((head, index)) = name.split_once('_')
+            && let Some((_, value)) = self.bound.iter().rev().find(|(bound, _)| bound == index)
+        {
+            let kind = match value.as_integer() {
+                Some(index) => AtomKind::Symbol(format!("{head}_{index}")),
+                None => AtomKind::Apply(format!("{head}_"), vec![value.clone()]),
+            };
+            return Ok(Fraction::atom(self.intern(kind)?));
+        }
         Ok(Fraction::atom(
             self.intern(AtomKind::Symbol(name.to_owned()))?,
         ))

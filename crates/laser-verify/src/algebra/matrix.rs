@@ -101,7 +101,11 @@ impl Algebra<'_> {
             Expr::Power(base, exponent) => {
                 let matrix = self.lower_matrix(base)?;
                 let exponent = self.lower(exponent)?.as_integer();
-                match exponent {
+                let matrix = match exponent {
+                    Some(..=-1) => self.inverse(&matrix)?,
+                    _ => matrix,
+                };
+                match exponent.map(i64::unsigned_abs) {
                     Some(count @ 1..=64) => {
                         let mut power = matrix.clone();
                         for _ in 1..count {
@@ -148,6 +152,49 @@ impl Algebra<'_> {
         Ok(Matrix {
             columns: right.columns,
             entries,
+        })
+    }
+
+    /// By the same steps on a unit matrix that make this one a unit matrix.
+    fn inverse(&mut self, matrix: &Matrix) -> Result<Matrix> {
+        if !matrix.is_square() {
+            return Err(Stop::NotANumber(
+                "the inverse of a matrix that is not square",
+            ));
+        }
+        let n = matrix.columns;
+        let mut left = matrix.entries.clone();
+        let mut right: Vec<Fraction> = (0..n * n)
+            .map(|at| Fraction::integer(i64::from(at / n == at % n)))
+            .collect();
+        for k in 0..n {
+            let pivot = (k..n)
+                .find(|&row| !left[row * n + k].is_zero())
+                .ok_or(Stop::Undefined)?;
+            for column in 0..n {
+                left.swap(k * n + column, pivot * n + column);
+                right.swap(k * n + column, pivot * n + column);
+            }
+            let head = left[k * n + k].clone();
+            for side in [&mut left, &mut right] {
+                for column in 0..n {
+                    side[k * n + column] = self.divide(&side[k * n + column], &head)?;
+                }
+            }
+            for row in (0..n).filter(|&row| row != k) {
+                let factor = left[row * n + k].clone();
+                for side in [&mut left, &mut right] {
+                    for column in 0..n {
+                        let product = self.multiply(&factor, &side[k * n + column])?;
+                        side[row * n + column] =
+                            self.subtract(&side[row * n + column], &product)?;
+                    }
+                }
+            }
+        }
+        Ok(Matrix {
+            columns: n,
+            entries: right,
         })
     }
 

@@ -17,7 +17,7 @@ mod scalar;
 mod text;
 
 use crate::algebra::{Algebra, Stop};
-use crate::ast::{Expr, Function, Relation};
+use crate::ast::{Expr, Function, NumberSet, Relation};
 use crate::limits::{Budget, Exhausted, Limits};
 
 /// Choices about what counts as equal.
@@ -154,12 +154,73 @@ impl Shape {
                 operators: operators.clone(),
             }),
             Expr::Ratio(parts) => Self::Ratio(parts.clone()),
+            _ if named_point(expr).is_some() => {
+                Self::Tuple(named_point(expr).unwrap_or_default().to_vec())
+            }
             _ if has_matrix(expr) => Self::Matrix(expr.clone()),
             _ => match split_signs(expr) {
                 Some(both) => collection(&both),
                 None => Self::Scalar(expr.clone()),
             },
         }
+    }
+}
+
+/// An expression with a statement of the numbers that its letters run over.
+struct Declared {
+    rest: Expr,
+    /// Letters and their sets.
+    letters: Vec<(String, Expr)>,
+}
+
+impl Declared {
+    fn of(expr: &Expr) -> Option<Self> {
+        let (items, conditions): (Vec<&Expr>, Vec<&Expr>) = match expr {
+            Expr::List(items) | Expr::And(items) => {
+                items.iter().partition(|item| declaration(item).is_none())
+            }
+            // {2k | k ∈ ℤ}
+            Expr::SetBuilder { element, condition } => (vec![element], vec![condition]),
+            _ => return None,
+        };
+        let letters: Vec<(String, Expr)> = conditions
+            .into_iter()
+            .map(declaration)
+            .collect::<Option<_>>()?;
+        // `x > 3, x ∈ ℤ` states a set of integers, and `x ∈ ℤ` alone is an answer.
+        let is_set = |item: &&Expr| {
+            matches!(item, Expr::Symbol(_) | Expr::Text(_))
+                || Chain::of(item).is_some_and(|chain| {
+                    chain.is_inequality() || chain.operators.contains(&Relation::In)
+                })
+        };
+        if letters.is_empty() || items.is_empty() || items.iter().any(is_set) {
+            return None;
+        }
+        let rest = match &items[..] {
+            [only] => (*only).clone(),
+            _ => Expr::List(items.into_iter().cloned().collect()),
+        };
+        let names = text::symbols(&rest);
+        letters
+            .iter()
+            .all(|(name, _)| names.contains(name))
+            .then_some(Self { rest, letters })
+    }
+}
+
+/// Letter and set of `k \in \mathbb{Z}`.
+fn declaration(expr: &Expr) -> Option<(String, Expr)> {
+    match expr {
+        Expr::Relation { terms, operators } if operators[..] == [Relation::In] => {
+            match &terms[..] {
+                [Expr::Symbol(name), set] if !matches!(set, Expr::Symbol(_)) => {
+                    Some((name.clone(), set.clone()))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -199,6 +260,60 @@ fn point(items: &[Expr]) -> Option<Vec<Expr>> {
         values.collect()
     } else {
         None
+    }
+}
+
+/// The coordinates of a point with its name, `P(2, 3)`.
+fn named_point(expr: &Expr) -> Option<&[Expr]> {
+    match expr {
+        Expr::Product(factors) => match &factors[..] {
+            [Expr::Symbol(name), Expr::Tuple(items)]
+                if items.len() > 1 && name.starts_with(|c: char| c.is_ascii_uppercase()) =>
+            {
+                Some(items)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Letters of assignments to different unknowns, each with its place: `x = 1, y = 2`, but not
+/// `x_1 = 1, x_2 = 2`, which are roots of one unknown.
+fn different_letters(items: &[Expr]) -> Option<Vec<(char, usize)>> {
+    let mut letters = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let chain = Chain::of(item)?;
+        let letter = match &chain.terms[0] {
+            Expr::Symbol(name) if chain.is_assignment() => name.chars().next()?,
+            _ => return None,
+        };
+        if letters.iter().any(|&(other, _)| other == letter) {
+            return None;
+        }
+        letters.push((letter, at));
+    }
+    (letters.len() > 1).then_some(letters)
+}
+
+/// Whether `h:m` looks like a time of day: a ratio would be in lowest terms and has no `pm`.
+fn is_clock(parts: &[Expr]) -> bool {
+    if parts
+        .iter()
+        .any(|part| matches!(part, Expr::WithUnit { .. }))
+    {
+        return true;
+    }
+    let small = |part: &Expr| match part {
+        Expr::Integer(value) => u32::try_from(value).ok(),
+        _ => None,
+    };
+    let [hours, minutes] = parts else {
+        return false;
+    };
+    match (small(hours), small(minutes)) {
+        (Some(h @ 1..=24), Some(m @ 10..=59)) => (2..=h).any(|d| h % d == 0 && m % d == 0),
+        _ => false,
     }
 }
 
@@ -261,7 +376,42 @@ impl Comparison<'_> {
         if text::units_conflict(gold, answer) {
             return Ok(false);
         }
+        // To say x = 1 and y = 2 is more than to say that one of the two holds.
+        if let (Expr::And(items), Expr::Or(_)) | (Expr::Or(_), Expr::And(items)) = (gold, answer)
+            && different_letters(items).is_some()
+        {
+            return Ok(false);
+        }
+        if let Some(verdict) = self.declared(gold, answer)? {
+            return Ok(verdict);
+        }
         self.shapes(Shape::of(gold), Shape::of(answer))
+    }
+
+    /// The verdict where a side says which numbers a letter of it runs over, as in `k\pi, k \in
+    /// \mathbb{Z}`. Such a letter may have any name where both sides say it, and either side may
+    /// leave the saying to the question.
+    fn declared(&mut self, gold: &Expr, answer: &Expr) -> Result<Option<bool>> {
+        Ok(match (Declared::of(gold), Declared::of(answer)) {
+            (None, None) => None,
+            (Some(g), None) => Some(self.equal(&g.rest, answer)?),
+            (None, Some(a)) => Some(self.equal(gold, &a.rest)?),
+            (Some(g), Some(a)) if g.letters.len() == a.letters.len() => {
+                for ((_, set), (_, other)) in g.letters.iter().zip(&a.letters) {
+                    if !self.equal(set, other)? {
+                        return Ok(Some(false));
+                    }
+                }
+                let rest = text::map(&a.rest, &mut |node| {
+                    let at = a.letters.iter().position(
+                        |(name, _)| matches!(node, Expr::Symbol(symbol) if symbol == name),
+                    )?;
+                    Some(Expr::Symbol(g.letters[at].0.clone()))
+                });
+                Some(self.equal(&g.rest, &rest)?)
+            }
+            (Some(_), Some(_)) => Some(false),
+        })
     }
 
     fn shapes(&mut self, gold: Shape, answer: Shape) -> Result<bool> {
@@ -282,6 +432,9 @@ impl Comparison<'_> {
                 self.regions_of_relations(all, &relations, both, &others)
             }
             (S::System { all, relations }, S::Chain(a)) => {
+                if let ([Relation::In], [_, set]) = (&a.operators[..], &a.terms[..]) {
+                    return self.relations_and_set(all, &relations, set);
+                }
                 if all && self.same_relations(&relations, std::slice::from_ref(&a))? {
                     return Ok(true);
                 }
@@ -317,15 +470,41 @@ impl Comparison<'_> {
             (S::Text(g), S::Text(a)) => Ok(text::same_words(&g, &a)),
             (S::Text(g), S::Scalar(a)) => Ok(text::spells(&a, &g)),
             (S::Scalar(g), S::Text(a)) => Ok(text::spells(&g, &a)),
+            (S::Text(words), S::Region(set)) | (S::Region(set), S::Text(words))
+                if text::says_all_reals(&words) =>
+            {
+                self.same_regions(&set, &Expr::NumberSet(NumberSet::Real))
+            }
+            (S::Text(words), S::Tuple(ends)) | (S::Tuple(ends), S::Text(words))
+                if text::says_all_reals(&words) =>
+            {
+                self.same_regions(&Expr::Tuple(ends), &Expr::NumberSet(NumberSet::Real))
+            }
             (S::Text(_), _) | (_, S::Text(_)) => Ok(false),
 
             // Sets and regions.
-            (S::Collection(g), S::Collection(a)) => self.same_elements(&g, &a),
+            (S::Collection(g), S::Collection(a)) => {
+                // Values without names for different unknowns: the order says which is whose.
+                let named = |items: &[Expr]| items.iter().any(|item| Chain::of(item).is_some());
+                if different_letters(&g).is_some() && !named(&a) {
+                    return self.pairwise(&g, &a);
+                }
+                self.same_elements(&g, &a)
+            }
             (S::Collection(items), S::Tuple(tuple)) | (S::Tuple(tuple), S::Collection(items)) => {
                 // One tuple in braces is that tuple; else the written order counts, because one
                 // side says that it matters.
                 if let [only] = &items[..] {
                     return self.equal(only, &Expr::Tuple(tuple));
+                }
+                // `y = 3, x = 2` is the point (2, 3).
+                let mut items = items;
+                if let Some(mut names) = different_letters(&items) {
+                    names.sort_unstable();
+                    items = names
+                        .into_iter()
+                        .map(|(_, item)| items[item].clone())
+                        .collect();
                 }
                 self.pairwise(&tuple, &items)
             }
@@ -388,7 +567,8 @@ impl Comparison<'_> {
         undecided.map_or(Ok(true), Err)
     }
 
-    /// Whether each element of one has an equal in the other. Repetitions do not count.
+    /// Whether each element of one has an equal in the other. Repetitions do not count, except
+    /// where both sides have as many elements: then they are matched one to one.
     fn same_elements(&mut self, gold: &[Expr], answer: &[Expr]) -> Result<bool> {
         let mut found = vec![false; answer.len()];
         for (at, element) in gold.iter().enumerate() {
@@ -396,6 +576,9 @@ impl Comparison<'_> {
             let mut hit = false;
             let order = (0..answer.len()).map(|k| (at + k) % answer.len());
             for k in order {
+                if found[k] && gold.len() == answer.len() {
+                    continue;
+                }
                 if self.equal(element, &answer[k])? {
                     found[k] = true;
                     hit = true;
@@ -444,7 +627,10 @@ impl Comparison<'_> {
         if self.all(gold.iter().zip(answer))? {
             return Ok(true);
         }
-        // 2 : 4 = 1 : 2, but a clock's 12:00 is not 1:00.
+        // 2 : 4 = 1 : 2, but a clock's 12:00 is not 1:00 and 3:30 is not 1:10.
+        if is_clock(gold) {
+            return Ok(false);
+        }
         let zero = Expr::Integer(dashu_int::IBig::ZERO);
         for part in gold.iter().chain(answer) {
             if self.scalars(&zero, part)? {

@@ -230,11 +230,21 @@ impl Comparison<'_> {
                     }
                 })
             }
-            Expr::SetBuilder { condition, .. } => match &**condition {
-                Expr::And(items) | Expr::List(items) => self.builder(true, items, boundaries),
-                Expr::Or(items) => self.builder(false, items, boundaries),
-                one => self.builder(true, std::slice::from_ref(one), boundaries),
-            },
+            Expr::SetBuilder { element, condition } => {
+                let variable = element_of_reals(element).ok_or(NoRegion::Form)?;
+                let region = match &**condition {
+                    Expr::And(items) | Expr::List(items) => self.builder(true, items, boundaries),
+                    Expr::Or(items) => self.builder(false, items, boundaries),
+                    one => self.builder(true, std::slice::from_ref(one), boundaries),
+                }?;
+                // {y | x > 3} says nothing about y.
+                match &region {
+                    Region::Condition { variable: own, .. } if own != variable => {
+                        Err(NoRegion::Form)
+                    }
+                    _ => Ok(region),
+                }
+            }
             // `x \in S` inside a union, as in `x \in A \cup x \in B`.
             Expr::Relation { terms, operators } if operators[..] == [Relation::In] => {
                 self.region(&terms[1], boundaries)
@@ -589,6 +599,20 @@ fn plain_variable(expr: &Expr) -> Expr {
         Expr::Apply(name, _) => Some(Expr::Symbol(format!("{name}()"))),
         _ => None,
     })
+}
+
+/// The variable of a set of real numbers `{x | …}`; `{x² | …}` and `{x ∈ ℤ | …}` are no such sets.
+fn element_of_reals(element: &Expr) -> Option<&str> {
+    match element {
+        Expr::Symbol(name) => Some(name),
+        Expr::Relation { terms, operators } if operators[..] == [Relation::In] => {
+            match &terms[..] {
+                [Expr::Symbol(name), Expr::NumberSet(NumberSet::Real)] => Some(name),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 fn is_constant(expr: &Expr) -> bool {

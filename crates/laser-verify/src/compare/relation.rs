@@ -6,7 +6,7 @@ use dashu_int::IBig;
 
 use super::{Chain, Comparison, Result, Shape, Undecided, text};
 use crate::algebra::{Algebra, Fraction, Stop};
-use crate::ast::{Expr, Relation};
+use crate::ast::{Expr, Function, Relation};
 use crate::numeric;
 
 impl Chain {
@@ -53,7 +53,9 @@ impl Chain {
 
     /// What a chain of equations comes to: the last term, approximations of it cut off.
     pub(super) fn value(&self) -> Option<&Expr> {
-        if self.is_inequality() || self.operators.contains(&Relation::NotIn) {
+        // A subset of a set and what is not in it do not say which set it is.
+        let silent = [Relation::NotIn, Relation::Subset];
+        if self.is_inequality() || silent.iter().any(|o| self.operators.contains(o)) {
             return None;
         }
         // `x = 1/3 ≈ 0.33` says 1/3; `x ≈ 0.33` says 0.33.
@@ -63,7 +65,19 @@ impl Chain {
             .position(|&o| o == Relation::Approximately);
         match approximation {
             Some(at) if at >= 1 => Some(&self.terms[at]),
-            _ => Some(self.last()),
+            // The residue of a congruence, as it is written.
+            _ => match (self.modulus(), self.last()) {
+                (Some(_), Expr::Call(_, arguments)) => arguments.first(),
+                (_, last) => Some(last),
+            },
+        }
+    }
+
+    /// The modulus of a congruence.
+    fn modulus(&self) -> Option<&Expr> {
+        match (self.operators.last(), self.last()) {
+            (Some(Relation::Congruent), Expr::Call(Function::Mod, arguments)) => arguments.last(),
+            _ => None,
         }
     }
 
@@ -118,8 +132,37 @@ fn function_of(expr: &Expr) -> Option<(&str, &str)> {
     }
 }
 
+/// Whether the expression is made of terms and factors with a power of a variable among them.
+fn is_polynomial_equation(expr: &Expr) -> bool {
+    let mut found = false;
+    if matches!(expr, Expr::Sum(_) | Expr::Product(_) | Expr::Power(..)) {
+        text::map(expr, &mut |node| {
+            found |= matches!(node, Expr::Power(base, _) if !numeric::variables(base).is_empty());
+            None
+        });
+    }
+    found
+}
+
 fn is_letter(expr: &Expr) -> bool {
     matches!(expr, Expr::Constant(_))
+}
+
+/// Whether `function` is `y(x)` for the variable `y`, and the value is one in `x`.
+fn variable_as_function(variable: &Expr, function: &Expr, value: &Expr) -> bool {
+    let (name, argument) = match function {
+        Expr::Apply(name, arguments) => match &arguments[..] {
+            [Expr::Symbol(argument)] => (name, argument),
+            _ => return false,
+        },
+        Expr::Product(factors) => match &factors[..] {
+            [Expr::Symbol(name), Expr::Symbol(argument)] => (name, argument),
+            _ => return false,
+        },
+        _ => return false,
+    };
+    matches!(variable, Expr::Symbol(symbol) if symbol == name)
+        && numeric::variables(value).contains(argument)
 }
 
 /// One relation with everything on the left: `difference operator 0`, and only the operators
@@ -154,6 +197,13 @@ impl Comparison<'_> {
     /// chain of equations ends. An inequality is accepted for a set only on demand.
     pub(super) fn answer_relation(&mut self, gold: Shape, answer: &Chain) -> Result<bool> {
         if let Some(value) = answer.value() {
+            // `x^2 - 1 = 0` is a question; that its right side is the gold answer 0 says nothing.
+            if let Shape::Scalar(Expr::Integer(zero)) = &gold
+                && *zero == IBig::ZERO
+                && is_polynomial_equation(answer.first())
+            {
+                return Ok(false);
+            }
             let approximation = answer.approximation().cloned();
             let value = value.clone();
             if let (Some(approximation), Shape::Scalar(gold)) = (&approximation, &gold)
@@ -184,11 +234,27 @@ impl Comparison<'_> {
     }
 
     pub(super) fn relations(&mut self, gold: &Chain, answer: &Chain) -> Result<bool> {
+        // The difference of two sides below has no units any more.
+        if text::units_conflict(gold.last(), answer.last()) {
+            return Ok(false);
+        }
+        if let (Some(g), Some(a)) = (gold.modulus(), answer.modulus()) {
+            return Ok(self.scalars(g, a)?
+                && self.equal(gold.first(), answer.first())?
+                && self.scalars(gold.last(), answer.last())?);
+        }
+        // x = 3 is one of the solutions of x ≡ 3 (mod 7).
+        if gold.modulus().is_some() && answer.operators.contains(&Relation::Equal) {
+            return Ok(false);
+        }
         if gold.is_assignment()
             && answer.is_assignment()
             && let (Some(g), Some(a)) = (gold.value(), answer.value())
         {
-            let same_name = text::same_expression(gold.first(), answer.first());
+            let (named, other) = (gold.first(), answer.first());
+            let same_name = text::same_expression(named, other)
+                || variable_as_function(named, other, a)
+                || variable_as_function(other, named, g);
             if (same_name || self.rules.ignore_variable_names) && self.equal(g, a)? {
                 return Ok(true);
             }
@@ -197,6 +263,7 @@ impl Comparison<'_> {
                 (function_of(gold.first()), function_of(answer.first()))
                 && f == h
                 && x != t
+                && !numeric::variables(a).iter().any(|name| name == x)
             {
                 let renamed = text::map(a, &mut |node| {
                     matches!(node, Expr::Symbol(name) if name == t)
@@ -281,6 +348,10 @@ impl Comparison<'_> {
         } else {
             (g, a)
         };
+        // 1/x = 0 and 1 = 0 have no solution in common that one could name.
+        if equation && !(varies(&algebra, &g) && varies(&algebra, &a)) {
+            return Ok(false);
+        }
         let mut ratio = algebra.divide(&a, &g)?;
         if varies(&algebra, &ratio) {
             // √2·x + √2 over x + 1 does not cancel by itself: try the ratio of the coefficients

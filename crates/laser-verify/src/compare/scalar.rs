@@ -21,8 +21,10 @@ const FINE: usize = 224;
 const FINEST: usize = 512;
 /// Two values are called equal when they agree in so many bits.
 const AGREEMENT: i64 = 160;
-/// Points at which a formula must agree, and points that are tried to find so many.
+/// Points at which a formula must agree, and points that are tried to find so many. No formula is
+/// accepted before every kind of point that [`Sample::point`] makes was tried.
 const POINTS: usize = 4;
+const KINDS_OF_POINTS: usize = 8;
 const TRIALS: usize = 24;
 
 impl Comparison<'_> {
@@ -33,6 +35,16 @@ impl Comparison<'_> {
             return Ok(true);
         }
         match (gold, answer) {
+            // `BCA` is an order of three things as often as a product, and products commute.
+            (Expr::Product(g), Expr::Product(a)) if capitals(g) && capitals(a) => {
+                return Ok(false);
+            }
+            // 3 mod 7 and 3 mod 5 are both 3 and say different things.
+            (Expr::Call(Function::Mod, g), Expr::Call(Function::Mod, a)) => {
+                if let ([_, m], [_, n]) = (&g[..], &a[..]) {
+                    return Ok(self.scalars(m, n)? && self.values(gold, answer)?);
+                }
+            }
             (Expr::WithUnit { quantity, .. }, _) => return self.scalars(quantity, answer),
             (_, Expr::WithUnit { quantity, .. }) => return self.scalars(gold, quantity),
             (Expr::Percent(g), Expr::Percent(a)) | (Expr::Degrees(g), Expr::Degrees(a)) => {
@@ -60,7 +72,10 @@ impl Comparison<'_> {
             }
             _ => {}
         }
-        self.values(gold, answer)
+        match text::rename_constant(gold, answer) {
+            Some(renamed) => self.values(gold, &renamed),
+            None => self.values(gold, answer),
+        }
     }
 
     fn values(&mut self, gold: &Expr, answer: &Expr) -> Result<bool> {
@@ -179,13 +194,15 @@ impl Comparison<'_> {
         } else if g.branches || a.branches || g.non_analytic || a.non_analytic {
             // Roots and logarithms are meant over the reals; where both sides exist they must
             // agree. Only formulas that exist nowhere there are taken as complex.
-            kinds.extend([Sample::Real, Sample::Complex]);
+            // What is not analytic may change where its numbers are, and a logarithm may begin there.
+            let reach = reach(gold).max(reach(answer));
+            kinds.extend([Sample::Real { reach }, Sample::Complex]);
         } else {
             kinds.push(Sample::Complex);
         }
         let seed = fingerprint(gold).wrapping_add(fingerprint(answer));
         for kind in kinds {
-            if let Some(verdict) = self.identical_at(gold, answer, &names, kind, seed)? {
+            if let Some(verdict) = self.identical_at(gold, answer, &names, &kind, seed)? {
                 return Ok(verdict);
             }
         }
@@ -215,7 +232,7 @@ impl Comparison<'_> {
         gold: &Expr,
         answer: &Expr,
         names: &[String],
-        kind: Sample,
+        kind: &Sample,
         seed: u64,
     ) -> Result<Option<bool>> {
         let mut agreed = 0;
@@ -227,7 +244,11 @@ impl Comparison<'_> {
                 Some(false) => return Ok(Some(false)),
                 None => {}
             }
-            if agreed == POINTS {
+            let enough = match kind {
+                Sample::Complex => true,
+                Sample::Real { .. } | Sample::Integer => trial + 1 >= KINDS_OF_POINTS,
+            };
+            if agreed >= POINTS && enough {
                 return Ok(Some(true));
             }
         }
@@ -293,32 +314,53 @@ fn agreement(left: &Ball, right: &Ball) -> Agreement {
 }
 
 /// Where a formula is tested.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Sample {
-    Real,
+    /// Every other four points lie as far as the reach.
+    Real {
+        reach: RBig,
+    },
     Complex,
     /// Positive integers, for factorials, binomials and sums with a symbolic bound.
     Integer,
 }
 
 impl Sample {
-    fn domain(self) -> Domain {
+    fn domain(&self) -> Domain {
         match self {
-            Self::Real | Self::Integer => Domain::Real,
+            Self::Real { .. } | Self::Integer => Domain::Real,
             Self::Complex => Domain::Complex,
         }
     }
 
-    fn point<'n>(self, names: &'n [String], trial: usize, stream: &mut Stream) -> Point<'n> {
+    fn point<'n>(&self, names: &'n [String], trial: usize, stream: &mut Stream) -> Point<'n> {
         let mut point = Point::new();
-        // Every other real point is positive in all variables, so that roots and logarithms of
-        // several variables have points in common.
-        let positive = trial.is_multiple_of(2);
-        for name in names {
+        for (place, name) in names.iter().enumerate() {
             let value = match self {
-                Self::Real => (stream.rational(positive), RBig::ZERO),
-                Self::Complex => (stream.rational(false), stream.rational(false)),
-                Self::Integer => (RBig::from(3 + stream.next() % 14), RBig::ZERO),
+                Self::Real { reach } => {
+                    // Every other point is positive in all variables, so that roots and logarithms
+                    // of several variables have points in common; one in four is negative in all.
+                    let sign = match trial % 4 {
+                        0 | 2 => Some(true),
+                        1 => Some(false),
+                        _ => None,
+                    };
+                    let value = stream.rational(sign);
+                    let value = match trial % 8 {
+                        // Steps are at integers.
+                        6 => RBig::from((value * reach).ceil()),
+                        4.. => value * reach,
+                        _ => value,
+                    };
+                    (value, RBig::ZERO)
+                }
+                Self::Complex => (stream.rational(None), stream.rational(None)),
+                // Odd and even ones in turn, for each variable at its own pace: (−1)^n is not 1.
+                Self::Integer => {
+                    let parity = trial as u64 >> (place % 3) & 1;
+                    let value = 3 + 2 * (stream.next() % 7) + parity;
+                    (RBig::from(value), RBig::ZERO)
+                }
             };
             point.set(name, value.0, value.1);
         }
@@ -339,12 +381,12 @@ impl Stream {
         z ^ (z >> 31)
     }
 
-    /// Between 1/4096 and 4 in magnitude.
-    fn rational(&mut self, positive: bool) -> RBig {
+    /// Between 1/4096 and 4 in magnitude, of that sign or of either.
+    fn rational(&mut self, positive: Option<bool>) -> RBig {
         let bits = self.next();
         let magnitude = IBig::from(1 + (bits & 0x3fff));
         let value = RBig::from_parts(magnitude, UBig::from(4096u32));
-        if positive || bits >> 63 == 0 {
+        if positive.unwrap_or(bits >> 63 == 0) {
             value
         } else {
             -value
@@ -380,6 +422,10 @@ fn counts(expr: &Expr) -> bool {
             ) => arguments
                 .iter()
                 .any(|argument| !numeric::variables(argument).is_empty()),
+            // (−1)^n has a meaning at integers only.
+            Expr::Power(base, exponent) => {
+                is_negative(base) && !numeric::variables(exponent).is_empty()
+            }
             Expr::Call(Function::Mod | Function::Gcd | Function::Lcm, arguments) => arguments
                 .iter()
                 .any(|argument| !numeric::variables(argument).is_empty()),
@@ -399,6 +445,51 @@ fn counts(expr: &Expr) -> bool {
         None
     });
     found
+}
+
+/// Whether the expression is a negative literal.
+fn is_negative(expr: &Expr) -> bool {
+    match expr {
+        Expr::Integer(value) => *value < IBig::ZERO,
+        Expr::Decimal { value, .. } => *value < RBig::ZERO,
+        Expr::Quotient(above, below) => is_negative(above) != is_negative(below),
+        Expr::Negate(inner) => {
+            matches!(
+                **inner,
+                Expr::Integer(_) | Expr::Decimal { .. } | Expr::Quotient(..)
+            ) && numeric::variables(inner).is_empty()
+                && !is_negative(inner)
+        }
+        Expr::Tuple(items) if items.len() == 1 => is_negative(&items[0]),
+        _ => false,
+    }
+}
+
+/// Far beyond the largest number in the expression, up to a limit.
+fn reach(expr: &Expr) -> RBig {
+    let mut largest = RBig::ONE;
+    text::map(expr, &mut |node| {
+        let value = match node {
+            Expr::Integer(value) => RBig::from(value.clone()),
+            Expr::Decimal { value, .. } => value.clone(),
+            _ => return None,
+        };
+        let magnitude = if value < RBig::ZERO { -value } else { value };
+        if magnitude > largest && magnitude < RBig::from(1u64 << 40) {
+            largest = magnitude;
+        }
+        None
+    });
+    largest * RBig::from(16)
+}
+
+/// Whether the factors are three or more capital letters.
+fn capitals(factors: &[Expr]) -> bool {
+    factors.len() >= 3
+        && factors.iter().all(|factor| {
+            matches!(factor, Expr::Symbol(name)
+                if name.len() == 1 && name.starts_with(|c: char| c.is_ascii_uppercase()))
+        })
 }
 
 /// Whether the expression holds what only the algebra can work out.

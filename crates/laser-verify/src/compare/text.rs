@@ -4,8 +4,22 @@ use crate::ast::{Constant, Expr};
 
 /// Whether two texts are the same words: letters and digits, case and spacing apart.
 pub(super) fn same_words(left: &str, right: &str) -> bool {
-    let (left, right) = (fold(left), fold(right));
+    if says_nothing_fits(left) && says_nothing_fits(right)
+        || says_no_value(left) && says_no_value(right)
+    {
+        return true;
+    }
+    let (left, right) = (fold(without_article(left)), fold(without_article(right)));
     !left.is_empty() && left == right
+}
+
+/// `an ellipse` is an ellipse; a lone `A` is a choice.
+fn without_article(text: &str) -> &str {
+    let text = text.trim();
+    ["a ", "an ", "the ", "A ", "An ", "The "]
+        .iter()
+        .find_map(|article| text.strip_prefix(article))
+        .unwrap_or(text)
 }
 
 /// Whether a formula is nothing but the letters of the text: `odd` parsed as o·d·d, or a choice
@@ -23,6 +37,8 @@ fn collect_letters(expr: &Expr, letters: &mut String) -> bool {
         Expr::Constant(Constant::I) => letters.push('i'),
         Expr::Constant(Constant::Pi) => letters.push_str("pi"),
         Expr::Constant(Constant::Infinity) => return false,
+        // 3 · 5 does not spell 35.
+        Expr::Integer(_) if letters.ends_with(|c: char| c.is_ascii_digit()) => return false,
         Expr::Integer(value) => letters.push_str(&value.to_string()),
         Expr::Product(factors) => {
             return factors
@@ -41,28 +57,90 @@ fn collect_letters(expr: &Expr, letters: &mut String) -> bool {
     true
 }
 
+/// Letters and digits, and the signs that change what the words say: of numbers (`-5`, `3.5`,
+/// `10:30`), of order, and after a letter (`C++`).
 fn fold(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_alphanumeric())
+    let characters: Vec<char> = text
+        .chars()
+        .filter(|c| !c.is_whitespace())
         .flat_map(char::to_lowercase)
-        .collect()
+        .collect();
+    let is = |at: Option<usize>, test: fn(&char) -> bool| {
+        at.and_then(|at| characters.get(at)).is_some_and(test)
+    };
+    let mut folded = String::new();
+    for (at, &c) in characters.iter().enumerate() {
+        let (before, after) = (at.checked_sub(1), Some(at + 1));
+        let kept = match c {
+            '<' | '>' | '=' | '≤' | '≥' | '≠' | '+' => true,
+            '-' | '−' => is(after, char::is_ascii_digit) && !is(before, |c| c.is_alphanumeric()),
+            '.' | ':' | '/' => is(before, char::is_ascii_digit) && is(after, char::is_ascii_digit),
+            _ => c.is_alphanumeric(),
+        };
+        if kept {
+            folded.push(if c == '−' { '-' } else { c });
+        }
+    }
+    folded
 }
 
 /// Whether the words say that a solution set is empty.
 pub(super) fn says_nothing_fits(text: &str) -> bool {
+    let folded = fold(text);
+    let words = folded
+        .strip_prefix("thereare")
+        .or(folded.strip_prefix("thereis"))
+        .unwrap_or(&folded);
     matches!(
-        fold(text).as_str(),
-        "nosolution" | "nosolutions" | "norealsolution" | "norealsolutions" | "none" | "emptyset"
+        words,
+        "nosolution"
+            | "nosolutions"
+            | "norealsolution"
+            | "norealsolutions"
+            | "none"
+            | "emptyset"
+            | "theemptyset"
+            | "norealroots"
     )
 }
 
-/// Whether both sides carry a unit that is known, and not the same one.
+/// Whether the words say that a value does not exist.
+fn says_no_value(text: &str) -> bool {
+    matches!(
+        fold(text).as_str(),
+        "dne" | "doesnotexist" | "undefined" | "thelimitdoesnotexist"
+    )
+}
+
+/// Whether the words name the real numbers.
+pub(super) fn says_all_reals(text: &str) -> bool {
+    matches!(
+        fold(text).as_str(),
+        "allrealnumbers" | "allreals" | "realnumbers" | "anyrealnumber" | "therealnumbers"
+    )
+}
+
+/// Whether both sides carry a unit that is known, and not the same one. The signs of per cent and
+/// of degrees are such units.
 pub(super) fn units_conflict(gold: &Expr, answer: &Expr) -> bool {
+    use Expr as E;
+    match (gold, answer) {
+        (E::Percent(_), E::Degrees(_)) | (E::Degrees(_), E::Percent(_)) => return true,
+        (E::Percent(_) | E::Degrees(_), E::WithUnit { unit, .. })
+        | (E::WithUnit { unit, .. }, E::Percent(_) | E::Degrees(_)) => {
+            return known_unit(unit).is_some();
+        }
+        _ => {}
+    }
     let (Expr::WithUnit { unit: left, .. }, Expr::WithUnit { unit: right, .. }) = (gold, answer)
     else {
         return false;
     };
-    match (known_unit(left), known_unit(right)) {
+    let parts = |unit: &str| -> Option<Vec<(&'static str, String)>> {
+        let words = unit.replace(" per ", "/");
+        words.split('/').map(known_unit).collect()
+    };
+    match (parts(left), parts(right)) {
         (Some(left), Some(right)) => left != right,
         _ => false,
     }
@@ -103,6 +181,20 @@ const UNITS: &[(&str, &[&str])] = &[
     ("foot", &["ft", "foot", "feet"]),
     ("yard", &["yd", "yard", "yards"]),
     ("mile", &["mi", "mile", "miles"]),
+    (
+        "ml",
+        &[
+            "ml",
+            "milliliter",
+            "milliliters",
+            "millilitre",
+            "millilitres",
+        ],
+    ),
+    ("liter", &["l", "liter", "liters", "litre", "litres"]),
+    ("am", &["am", "a.m."]),
+    ("pm", &["pm", "p.m."]),
+    ("mg", &["mg", "milligram", "milligrams"]),
     ("g", &["g", "gram", "grams"]),
     ("kg", &["kg", "kilogram", "kilograms"]),
     ("pound", &["lb", "lbs", "pound", "pounds"]),
@@ -258,6 +350,30 @@ pub(super) fn rename_variables(gold: &Expr, answer: &Expr) -> Expr {
         }
         _ => None,
     })
+}
+
+/// The answer with its constant of integration named as the gold answer's: `x + c` for `x + C`.
+pub(super) fn rename_constant(gold: &Expr, answer: &Expr) -> Option<Expr> {
+    let constant = |expr: &Expr| match expr {
+        Expr::Sum(terms) => terms.iter().find_map(|term| match term {
+            Expr::Symbol(name) if matches!(name.as_str(), "C" | "c" | "K" | "C_1") => {
+                Some(name.clone())
+            }
+            _ => None,
+        }),
+        _ => None,
+    };
+    let (ours, theirs) = (constant(gold)?, constant(answer)?);
+    // The other name may be a variable of the other side: a + c is not a + C where both occur.
+    if ours == theirs || symbols(gold).contains(&theirs) || symbols(answer).contains(&ours) {
+        return None;
+    }
+    if ours != "C" {
+        return None;
+    }
+    Some(map(answer, &mut |node| {
+        matches!(node, Expr::Symbol(name) if *name == theirs).then(|| Expr::Symbol(ours.clone()))
+    }))
 }
 
 /// Whether two expressions are written the same, spacing in texts apart.

@@ -275,9 +275,9 @@ impl<'a> Parser<'a> {
         let mut operators = Vec::new();
         loop {
             if let Some(modulus) = self.modulus()? {
-                let chain = operators
-                    .iter()
-                    .any(|o| matches!(o, Relation::Congruent | Relation::Equal));
+                // Of a chain of equations the modulus is a remark; of a congruence it is a part.
+                let chain = operators.contains(&Relation::Equal)
+                    && !matches!(operators.last(), Some(Relation::Congruent));
                 if !chain && let Some(last) = terms.pop() {
                     self.check_depth(1)?;
                     terms.push(Expr::Call(Function::Mod, vec![last, modulus]));
