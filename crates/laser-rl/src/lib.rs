@@ -8,9 +8,16 @@
 //!
 //! | module | from | to |
 //! |---|---|---|
-//! | [`advantage`] | the rewards of a group | an advantage per response |
+//! | [`reward`] | lengths of responses | parts of the reward that shape the length |
+//! | [`selection`] | rewards, what was truncated | which groups and responses to learn from |
+//! | [`advantage`] | the rewards of a group or batch | an advantage per response; whitening |
+//! | [`critic`] | rewards and values per token | GAE; the value loss and its gradient |
 //! | [`self_reward`] | log π(z_c) after the answer | the score, its regression loss, the advantage mix |
-//! | [`loss`] | log-probabilities, advantages | loss and its gradient `dlogp` |
+//! | [`off_policy`] | log π of sampler and trainer | weights per token that correct for the difference |
+//! | [`aggregation`] | the lengths of the whole step | the `scale` of each response's loss |
+//! | [`loss`] | log-probabilities, advantages | policy loss, KL, NLL, each with its gradient `dlogp` |
+//! | [`entropy`] | logits; the entropy of a step | reference gradient; an adaptive coefficient |
+//! | [`average`] | weights | their moving average |
 //! | [`verification`] | (score, correct, length) | TPR, TNR, F1, AUROC, ECE, Spearman |
 //! | [`mod@calibration`] | the same | reliability bins and score histogram for a diagram |
 //! | [`voting`] | k answers with scores | one answer; pass@k, maj@k, weighted@k, best@k |
@@ -44,9 +51,16 @@
 #![warn(missing_docs)]
 
 pub mod advantage;
+pub mod aggregation;
+pub mod average;
 pub mod calibration;
+pub mod critic;
+pub mod entropy;
 pub mod evaluation;
 pub mod loss;
+pub mod off_policy;
+pub mod reward;
+pub mod selection;
 pub mod self_reward;
 pub mod verification;
 pub mod voting;
@@ -54,13 +68,21 @@ pub mod voting;
 mod bootstrap;
 mod pooled;
 
-pub use advantage::{AdvantageKind, GroupStats, group_stats};
+pub use advantage::{AdvantageKind, GroupStats, batch_advantages, group_stats, whiten};
+pub use aggregation::Aggregation;
+pub use average::ema;
 pub use bootstrap::Estimate;
 pub use calibration::{Calibration, Histogram, calibration};
+pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
+pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{EvalOptions, Evaluation, Problem, Sample, SelfVerification, evaluate};
 pub use loss::{
-    KlKind, NonFinite, PolicyLossStats, PpoClip, check_finite, kl_penalty, nll, ppo_clip,
+    AdaptiveKl, Advantages, KlKind, NonFinite, PolicyLoss, PolicyLossStats, PpoClip, check_finite,
+    kl_in_reward, kl_penalty, nll, ppo_clip,
 };
+pub use off_policy::{ImportanceStats, ImportanceWeights, RatioBound, RatioLevel};
+pub use reward::{length_reward, soft_overlong_penalty};
+pub use selection::{Refill, RefillStep, is_informative, without_truncated};
 pub use self_reward::{
     AdvantageMix, ClassWeights, SelfReward, WarmUp, mix_advantages, partition_excess,
     self_reward_mse, smallest_beta_v,

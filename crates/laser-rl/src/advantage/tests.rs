@@ -1,7 +1,7 @@
 use approx::assert_relative_eq;
 use proptest::prelude::*;
 
-use super::AdvantageKind::{DrGrpo, Grpo, Rloo};
+use super::AdvantageKind::*;
 use super::*;
 
 const ALL: [AdvantageKind; 3] = [Grpo, DrGrpo, Rloo];
@@ -129,6 +129,98 @@ proptest! {
             let others: f64 = (0..n).filter(|&j| j != i).map(|j| f64::from(rewards[j])).sum();
             let expected = f64::from(rewards[i]) - others / (n - 1) as f64;
             prop_assert!((f64::from(*a) - expected).abs() < 1e-5);
+        }
+    }
+}
+
+fn slices<T>(rows: &[Vec<T>]) -> Vec<&[T]> {
+    rows.iter().map(Vec::as_slice).collect()
+}
+
+#[test]
+fn kinds_within_a_group_do_not_depend_on_the_batch() {
+    let groups = [vec![1.0, 0.0, 0.0], vec![1.0, 1.0]];
+    for kind in [Grpo, DrGrpo, Rloo, NoBaseline] {
+        let found = batch_advantages(kind, &slices(&groups), None);
+        let expected: Vec<_> = groups.iter().map(|g| kind.advantages(g)).collect();
+        assert_eq!(found, expected);
+    }
+    assert_eq!(NoBaseline.advantages(&groups[0]), groups[0]);
+}
+
+#[test]
+#[should_panic(expected = "ReinforcePlusPlus needs the whole batch")]
+fn one_group_is_not_taken_for_a_batch() {
+    ReinforcePlusPlus.advantages(&[1.0, 0.0]);
+}
+
+#[test]
+fn whitening_weights_responses_by_their_tokens() {
+    // Tokens 1, 1, 1, 0: mean 0.75, variance (3·0.0625 + 0.5625) / 3 = 0.25.
+    let found = batch_advantages(ReinforcePlusPlus, &[&[1.0], &[0.0]], Some(&[&[3], &[1]]));
+    assert_relative_eq!(found[0][0], 0.5, epsilon = 1e-6);
+    assert_relative_eq!(found[1][0], -1.5, epsilon = 1e-6);
+    // Without lengths: mean 0.5, variance 0.5.
+    let found = batch_advantages(ReinforcePlusPlus, &[&[1.0], &[0.0]], None);
+    assert_relative_eq!(found[0][0], 0.5f32.sqrt(), epsilon = 1e-6);
+}
+
+#[test]
+fn a_batch_without_spread_has_no_advantages() {
+    let groups = [vec![0.1f32; 3], vec![0.1; 7], vec![0.1]];
+    let lengths = [vec![17usize, 923, 4], vec![31; 7], vec![0]];
+    for kind in [ReinforcePlusPlus, ReinforcePlusPlusBaseline] {
+        for lengths in [None, Some(slices(&lengths))] {
+            let found = batch_advantages(kind, &slices(&groups), lengths.as_deref());
+            assert!(found.concat().iter().all(|&a| a == 0.0), "{found:?}");
+        }
+        assert!(batch_advantages(kind, &[], None).is_empty());
+    }
+    // With the baseline, groups that differ only from each other carry no signal either.
+    let found = batch_advantages(ReinforcePlusPlusBaseline, &[&[1.0; 3], &[0.0; 2]], None);
+    assert_eq!(found.concat(), [0.0; 5]);
+}
+
+#[test]
+#[should_panic(expected = "lengths of another shape")]
+fn lengths_of_another_shape_panic() {
+    batch_advantages(ReinforcePlusPlus, &[&[1.0], &[0.0]], Some(&[&[3, 1], &[]]));
+}
+
+#[test]
+fn whitened_tokens_have_mean_zero_and_masked_ones_are_zero() {
+    let mut advantages = vec![vec![1.0, 3.0], vec![f32::NAN, 5.0]];
+    let mask = [vec![true, true], vec![false, true]];
+    whiten(&mut advantages, Some(&mask));
+    assert_relative_eq!(advantages[0][0], -1.0, epsilon = 1e-6);
+    assert_eq!((advantages[0][1], advantages[1][0]), (0.0, 0.0));
+    assert_relative_eq!(advantages[1][1], 1.0, epsilon = 1e-6);
+}
+
+#[test]
+fn equal_tokens_become_zero() {
+    let mut advantages = vec![vec![0.7f32; 3], vec![], vec![0.7]];
+    whiten(&mut advantages, None);
+    assert_eq!(advantages, [vec![0.0; 3], vec![], vec![0.0]]);
+}
+
+proptest! {
+    #[test]
+    fn the_sum_over_tokens_of_a_whitened_batch_is_zero(
+        rows in prop::collection::vec(prop::collection::vec((-5.0f32..5.0, 0usize..40), 1..6), 1..6),
+    ) {
+        let part = |f: &dyn Fn(&(f32, usize)) -> f32| -> Vec<Vec<f32>> {
+            rows.iter().map(|g| g.iter().map(f).collect()).collect()
+        };
+        let rewards = part(&|r| r.0);
+        let lengths: Vec<Vec<usize>> = rows.iter().map(|g| g.iter().map(|r| r.1).collect()).collect();
+        for kind in [ReinforcePlusPlus, ReinforcePlusPlusBaseline] {
+            let found = batch_advantages(kind, &slices(&rewards), Some(&slices(&lengths)));
+            let tokens: usize = lengths.iter().flatten().sum();
+            let sum: f64 = found.iter().flatten().zip(lengths.iter().flatten())
+                .map(|(&a, &n)| f64::from(a) * n as f64)
+                .sum();
+            prop_assert!(sum.abs() <= 1e-5 * tokens as f64);
         }
     }
 }

@@ -229,7 +229,7 @@ fn a_non_finite_number_is_reported_with_its_place() {
 }
 
 #[test]
-#[should_panic(expected = "length of old differs from logp's")]
+#[should_panic(expected = "length of old does not fit")]
 fn a_wrong_length_is_refused() {
     ppo_clip(&CFG, &[-1.0], &[], 1.0, 1.0, &mut [0.0]);
 }

@@ -447,13 +447,13 @@ def differ(a, b):
     return a != b
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def run(topics, description):
+    parser = argparse.ArgumentParser(description=description.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
     check = parser.parse_args().check
     torch.set_num_threads(1)
     bad = []
-    for make in TOPICS:
+    for make in topics:
         path = HERE / f"{make.__name__}.json"
         text = text_of(make())
         if not check:
@@ -461,8 +461,8 @@ def main():
         elif not path.exists() or differ(json.loads(text), json.loads(path.read_text())):
             bad.append(path.name)
     if bad:
-        sys.exit(f"differ from what make.py computes: {', '.join(bad)}")
+        sys.exit(f"differ from what {Path(sys.argv[0]).name} computes: {', '.join(bad)}")
 
 
 if __name__ == "__main__":
-    main()
+    run(TOPICS, __doc__)
