@@ -26,7 +26,7 @@ impl Default for Limits {
             depth: 64,
             nodes: 4096,
             bits: 1 << 14,
-            steps: 1 << 18,
+            steps: 1 << 17,
         }
     }
 }

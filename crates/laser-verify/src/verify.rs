@@ -74,6 +74,8 @@ pub struct Gold {
     text: String,
     /// Empty when the text is no mathematics.
     readings: Vec<Expr>,
+    /// The text may be mathematics that is too large to be read.
+    too_large: Option<ParseError>,
 }
 
 /// How answers are found and compared. The default is what the training loop uses.
@@ -122,7 +124,11 @@ impl Verifier {
                 // The list `-3,0` must not be read as the number −3.0 too: then its first element
                 // alone would be accepted.
                 readings.dedup_by(|other, _| matches!(whole_decimal(other), Some(true)));
-                Ok(Gold { text, readings })
+                Ok(Gold {
+                    text,
+                    readings,
+                    too_large: None,
+                })
             }
             None if text.len() > self.limits.answer_bytes => {
                 Err(Reason::Gold(ParseError::TooLong {
@@ -130,10 +136,22 @@ impl Verifier {
                     limit: self.limits.answer_bytes,
                 }))
             }
-            None => Ok(Gold {
-                text,
-                readings: Vec::new(),
-            }),
+            None => {
+                let error = self.read(best).err();
+                let too_large = error.filter(|error| {
+                    matches!(
+                        error,
+                        ParseError::TooDeep { .. }
+                            | ParseError::TooManyNodes { .. }
+                            | ParseError::NumberTooLong { .. }
+                    )
+                });
+                Ok(Gold {
+                    text,
+                    readings: Vec::new(),
+                    too_large,
+                })
+            }
         }
     }
 
@@ -178,6 +196,9 @@ impl Verifier {
             Ok(readings) => readings,
             Err(error) => return Verdict::Unparseable(Reason::Answer(error)),
         };
+        if let Some(error) = &gold.too_large {
+            return Verdict::Unparseable(Reason::Gold(error.clone()));
+        }
         if gold.readings.is_empty() {
             // A gold answer that is no mathematics equals only its own text.
             return Verdict::Different;

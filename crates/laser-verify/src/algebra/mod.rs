@@ -323,7 +323,8 @@ impl<'b> Algebra<'b> {
         let mut product = Poly::zero();
         for (m, a) in &left.terms {
             for (n, b) in &right.terms {
-                self.budget.spend(1 + (m.len() + n.len()) as u64 / 4)?;
+                self.budget
+                    .spend(1 + (m.len() + n.len()) as u64 / 4 + price(a, b))?;
                 let coefficient = a * b;
                 self.check_size(&coefficient)?;
                 let monomial = poly::join(m, n).ok_or(Stop::TooLarge)?;
@@ -418,7 +419,8 @@ impl<'b> Algebra<'b> {
     }
 
     pub fn add(&mut self, left: &Fraction, right: &Fraction) -> Result<Fraction> {
-        self.budget.spend(1)?;
+        self.budget
+            .spend(1 + (left.numerator.terms.len() + right.numerator.terms.len()) as u64 / 8)?;
         if left.denominator == right.denominator {
             let numerator = left.numerator.clone().plus(&right.numerator);
             return self.normal(numerator, left.denominator.clone());
@@ -489,6 +491,11 @@ impl<'b> Algebra<'b> {
             return Err(Stop::Undefined);
         };
         let factor = RBig::ONE / leading;
+        if !factor.is_one() {
+            let coefficients = numerator.terms.values().chain(denominator.terms.values());
+            self.budget
+                .spend(coefficients.map(|c| price(c, &factor)).sum())?;
+        }
         let denominator = denominator.scale(&factor);
         let numerator = numerator.scale(&factor);
         match denominator.as_constant() {
@@ -607,4 +614,15 @@ fn size(value: &RBig) -> usize {
         .numerator()
         .bit_len()
         .max(value.denominator().bit_len())
+}
+
+/// What multiplying two long numbers costs above a step: fractions are brought to lowest terms,
+/// which takes the square of their length.
+fn price(left: &RBig, right: &RBig) -> u64 {
+    let words = ((size(left) + size(right)) / 64) as u64;
+    if left.is_int() && right.is_int() {
+        words / 8
+    } else {
+        words * words / 4
+    }
 }

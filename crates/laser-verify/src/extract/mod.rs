@@ -11,6 +11,7 @@ mod choice;
 mod find;
 mod format;
 mod math;
+mod operand;
 mod plain;
 mod text;
 

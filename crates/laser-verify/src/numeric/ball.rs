@@ -236,18 +236,31 @@ impl Ball {
         // Each squaring doubles the relative error.
         let extra = 2 * count.ilog2() as usize;
         work.with_more(extra, |work| {
-            let mut result = self.clone();
-            for shift in (0..count.ilog2()).rev() {
-                result = result.times(&result, work)?;
-                if count >> shift & 1 == 1 {
-                    result = result.times(self, work)?;
+            let result = if self.im.is_zero() && self.re.exact().is_some() {
+                match self.re.exact_power(count, work)? {
+                    Some(power) => Self::real(power),
+                    None => Self::real(self.re.rounded(work)?).squarings(count, work)?,
                 }
-            }
+            } else {
+                self.squarings(count, work)?
+            };
             if exponent < 0 {
                 Self::real(Real::ONE).over(&result, work)
             } else {
                 Ok(result)
             }
         })
+    }
+
+    /// `self^count` with the rounding error of each product; `count` is not zero.
+    fn squarings(&self, count: u64, work: &mut Work) -> Result<Self, NumericError> {
+        let mut result = self.clone();
+        for shift in (0..count.ilog2()).rev() {
+            result = result.times(&result, work)?;
+            if count >> shift & 1 == 1 {
+                result = result.times(self, work)?;
+            }
+        }
+        Ok(result)
     }
 }

@@ -44,7 +44,7 @@ impl Work<'_> {
         let words = bits as u64 / 64;
         Ok(self
             .budget
-            .spend(1 + words * words / if integers { 8192 } else { 2048 })?)
+            .spend(1 + words * words / if integers { 8192 } else { 512 })?)
     }
 
     /// Runs `f` with `extra` more digits.
@@ -279,6 +279,38 @@ impl Real {
         let (product, lost) = a.mul(&b, work.bits);
         let spread = a.upper().mul(rb).add(b.upper().add(rb).mul(ra));
         Self::ball(product, lost.add(spread))
+    }
+
+    /// `self^count` of an exact number that stays exact; `None` where it would be too long for
+    /// that. Squaring one step after the other would look for common divisors at each.
+    pub(crate) fn exact_power(
+        &self,
+        count: u64,
+        work: &mut Work,
+    ) -> Result<Option<Self>, NumericError> {
+        let Repr::Exact(base) = &self.0 else {
+            return Ok(None);
+        };
+        let (above, below) = (base.numerator().bit_len(), base.denominator().bit_len());
+        let limit = if below == 1 {
+            MAX_INTEGER
+        } else {
+            MAX_FRACTION
+        };
+        // A power has at least so many bits.
+        let bits = (above.max(below).max(1) as u64 - 1).saturating_mul(count) + 1;
+        if bits > limit as u64 {
+            return Ok(None);
+        }
+        work.pay_exact(2 * bits as usize, true)?;
+        let power = base.pow(count as isize);
+        Self::rational(power, work).map(Some)
+    }
+
+    /// The number as a ball.
+    pub(crate) fn rounded(&self, work: &Work) -> Result<Self, NumericError> {
+        let (middle, radius) = self.parts(work.bits);
+        Self::ball(middle, radius)
     }
 
     /// # Errors

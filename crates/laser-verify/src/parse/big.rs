@@ -1,6 +1,7 @@
 //! Functions and their arguments; sums, products, integrals, limits.
 
-use super::grammar::{Inner, Parsed, Parser, product};
+use super::cursor::{Inner, Parser};
+use super::grammar::{Parsed, product};
 use super::token::Kind;
 use crate::ast::{Big, Expr, Function, Relation};
 use dashu_int::IBig;

@@ -1,7 +1,8 @@
 //! Brackets of all kinds, sets, intervals, matrices.
 
 use super::ParseError;
-use super::grammar::{Inner, Parsed, Parser, one_or};
+use super::cursor::{Inner, Parser};
+use super::grammar::{Parsed, one_or};
 use super::token::{Environment, Kind};
 use crate::ast::{Expr, Function};
 

@@ -6,13 +6,16 @@
 mod atoms;
 mod big;
 mod commands;
+mod cursor;
 mod fences;
 mod grammar;
 mod lexer;
 mod literal;
 mod macros;
 mod numbers;
+mod postfix;
 mod source;
+mod symbols;
 mod tables;
 mod token;
 mod units;
@@ -20,7 +23,7 @@ mod words;
 
 use crate::ast::Expr;
 use crate::limits::Limits;
-use grammar::Parser;
+use cursor::Parser;
 use source::Char;
 use thiserror::Error;
 use token::{Kind, Token};

@@ -1,6 +1,7 @@
 //! Units, currencies, and remarks after a quantity.
 
-use super::grammar::{Parser, one_or};
+use super::cursor::Parser;
+use super::grammar::one_or;
 use super::token::Kind;
 use super::words;
 use crate::ast::Expr;
