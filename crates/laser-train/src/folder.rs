@@ -193,6 +193,7 @@ impl Recipe {
         let rollout = (
             self.rollout.prompts,
             self.rollout.samples,
+            self.rollout.refills,
             self.rollout.max_new_tokens,
         );
         let mut parts = json!([

@@ -28,8 +28,8 @@ pub use files::{append_line, create_folder, write_atomically};
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use recipe::{
-    BUILT_IN, CRef, Evaluation, LearningRate, Measure, Model, Optimizer, Policy, Recipe, Rollout,
-    Save, Schedule, SelfRewarding, WarmStart, built_in,
+    BUILT_IN, CRef, Evaluation, LearningRate, LossKind, Measure, Model, Optimizer, Policy, Recipe,
+    Rollout, Save, Schedule, SelfRewarding, WarmStart, built_in,
 };
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;

@@ -6,7 +6,7 @@ mod settings;
 
 use std::path::Path;
 
-use laser_rl::AdvantageKind;
+use laser_rl::{AdvantageKind, Aggregation, PolicyLoss, PpoClip};
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,9 @@ pub struct Rollout {
     pub prompts: usize,
     /// Responses to each: the group.
     pub samples: usize,
+    /// Rounds of further problems in place of those whose responses are all right or all wrong
+    /// (DAPO's dynamic sampling); 0 trains on what the first round gives.
+    pub refills: u32,
     /// Longest response, in tokens.
     pub max_new_tokens: usize,
     /// Responses in flight on each thread.
@@ -114,14 +117,71 @@ pub struct Rollout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// From the rewards of a group to advantages.
+    /// From the rewards of a step to advantages.
     pub advantage: AdvantageKind,
-    /// The ratio is clipped below 1 − this.
+    /// The surrogate.
+    pub loss: LossKind,
+    /// The ratio is clipped below 1 − this; 1 leaves that side open.
     pub clip_low: f32,
     /// The ratio is clipped above 1 + this.
     pub clip_high: f32,
-    /// Bound of the loss for negative advantages, at least 1; 0 switches it off.
+    /// Bound of `ppo_clip` for negative advantages, at least 1; 0 switches it off.
     pub dual_clip: f32,
+    /// What the loss of a step is the mean of.
+    pub aggregation: Aggregation,
+    /// Passes over the responses of a step.
+    pub passes: u64,
+    /// Optimizer updates in a pass, each on its share of the problems.
+    pub mini_batches: usize,
+    /// Truncated responses carry no policy loss (DAPO's over-long filtering).
+    pub overlong_filter: bool,
+    /// Tokens before `rollout.max_new_tokens` over which the reward falls by one (DAPO's soft
+    /// over-long penalty); 0 switches it off.
+    pub overlong_tokens: usize,
+}
+
+impl Policy {
+    /// The surrogate with its bounds.
+    pub(crate) fn loss(&self) -> PolicyLoss {
+        let (clip_low, clip_high) = (self.clip_low, self.clip_high);
+        match self.loss {
+            LossKind::PpoClip => PolicyLoss::PpoClip(PpoClip {
+                clip_low,
+                clip_high,
+                dual_clip: (self.dual_clip > 0.0).then_some(self.dual_clip),
+            }),
+            LossKind::Gspo => PolicyLoss::Gspo {
+                clip_low,
+                clip_high,
+            },
+            LossKind::GspoToken => PolicyLoss::GspoToken {
+                clip_low,
+                clip_high,
+            },
+            LossKind::Cispo => PolicyLoss::Cispo {
+                clip_low: Some(clip_low),
+                clip_high,
+            },
+            LossKind::Reinforce => PolicyLoss::Reinforce,
+        }
+    }
+}
+
+/// A surrogate of the policy's gain; the formulas are those of [`laser_rl::PolicyLoss`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// A clipped ratio per token (PPO, GRPO, DAPO).
+    #[default]
+    PpoClip,
+    /// A clipped ratio per response.
+    Gspo,
+    /// The same value, a gradient per token.
+    GspoToken,
+    /// A clipped weight that keeps every token's gradient.
+    Cispo,
+    /// The plain policy gradient.
+    Reinforce,
 }
 
 /// LaSeR: the last-token self-reward r_s = β_v (log π(z_c) − c_ref).
@@ -347,6 +407,7 @@ impl Default for Rollout {
         Rollout {
             prompts: 64,
             samples: 8,
+            refills: 0,
             max_new_tokens: 64,
             rows: 32,
             sampling: Sampling::default(),
@@ -361,6 +422,12 @@ impl Default for Policy {
             clip_low: 0.2,
             clip_high: 0.2,
             dual_clip: 3.0,
+            loss: LossKind::PpoClip,
+            aggregation: Aggregation::TokenMean,
+            passes: 1,
+            mini_batches: 1,
+            overlong_filter: false,
+            overlong_tokens: 0,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
+mod measure;
+
 use std::time::Instant;
 
 use laser_rl::{
-    AdvantageMix, ClassWeights, JudgeMetrics, Judged, PolicyLossStats, PpoClip, WarmUp,
-    mix_advantages, ppo_clip, self_reward_mse,
+    AdvantageMix, Advantages, ClassWeights, PolicyLossStats, Refill, RefillStep, WarmUp,
+    batch_advantages, is_informative, mix_advantages, self_reward_mse, soft_overlong_penalty,
+    without_truncated,
 };
+use laser_rng::Rng;
 use laser_rollout::RolloutError;
 use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, Value, json};
@@ -13,9 +17,9 @@ use serde_json::{Map, Value, json};
 use crate::TrainError;
 use crate::files::decimal;
 use crate::label::Labelled;
-use crate::recipe::LearningRate;
+use crate::recipe::{LearningRate, Recipe};
 use crate::tasks::{Problem, Split};
-use crate::trainer::{Stream, Trainer};
+use crate::trainer::{Answered, Stream, Trainer};
 
 /// What a step did.
 pub(crate) struct ReinforceStep {
@@ -29,6 +33,15 @@ pub(crate) struct ReinforceStep {
 /// The ids of a prompt, and the responses to it with the advantage of each.
 type Group = (Vec<u32>, Vec<(Labelled, f32)>);
 
+/// The problems of a step and what was sampled for them.
+struct Rollout {
+    problems: Vec<Problem>,
+    answered: Vec<Answered>,
+    /// Groups that were sampled, those that dynamic sampling dropped included.
+    sampled: usize,
+    refills: u32,
+}
+
 /// Sums over the micro-batches of a step.
 #[derive(Default)]
 struct Sums {
@@ -36,31 +49,20 @@ struct Sums {
     mse: f64,
     entropy: f64,
     rows: usize,
-    /// Largest difference between a sampled and a recomputed log-probability.
+    /// Largest difference between a sampled and a recomputed log-probability before the first
+    /// update of the step.
     mismatch: f32,
+    /// Norm of the gradient, the largest of the step's updates.
+    grad_norm: f64,
+    updates: u64,
 }
 
 impl Trainer {
-    /// Samples, labels, and makes one optimizer update.
+    /// Samples, labels, and makes the optimizer updates of a step.
     pub(crate) fn reinforce_step(&mut self, step: u64) -> Result<ReinforceStep, TrainError> {
         let started = Instant::now();
         let r = self.recipe.clone();
-        let stream = Stream::Reinforce.seed(r.seed);
-        let first = (step - 1) * r.rollout.prompts as u64;
-        let problems = self.problems(Split::Train, stream, first, r.rollout.prompts)?;
-        let answered = self
-            .respond(
-                &problems,
-                r.rollout.samples,
-                [stream, step],
-                r.rollout.sampling,
-            )
-            .map_err(|e| match e {
-                TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
-                    diverged(step, e.to_string())
-                }
-                other => other,
-            })?;
+        let rollout = self.roll_out(step)?;
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
@@ -68,22 +70,36 @@ impl Trainer {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
         };
-        let groups: Vec<Group> = answered
+        let advantages = self.advantages(&rollout.answered, warm_up.mix_active(step));
+        let groups: Vec<Group> = rollout
+            .answered
             .into_iter()
-            .map(|(prompt, group)| {
-                let advantages = self.advantages(&group, warm_up.mix_active(step));
-                (prompt, group.into_iter().zip(advantages).collect())
-            })
+            .zip(advantages)
+            .map(|((prompt, group), a)| (prompt, group.into_iter().zip(a).collect()))
             .collect();
         let lr = r.optimizer.at(step, r.steps);
-        let sums = self.accumulate(step, &groups, warm_up.mse_active(step))?;
-        let grad_norm = self
-            .update(&r.optimizer, lr)
-            .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
+        let mut sums = Sums::default();
+        let weights = class_weights(&r, &groups);
+        for _ in 0..r.policy.passes {
+            for share in groups.chunks(groups.len().div_ceil(r.policy.mini_batches)) {
+                self.accumulate(step, share, &weights, warm_up.mse_active(step), &mut sums)?;
+                let norm = self
+                    .update(&r.optimizer, lr)
+                    .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
+                sums.grad_norm = sums.grad_norm.max(norm);
+                sums.updates += 1;
+            }
+        }
         let train_seconds = started.elapsed().as_secs_f64();
 
         let mut metrics = self.measure(&groups, &sums);
         let prompt_tokens: usize = groups.iter().map(|(p, g)| p.len() * g.len()).sum();
+        let tokens: usize = groups
+            .iter()
+            .flat_map(|g| &g.1)
+            .map(|(l, _)| l.response.ids.len())
+            .sum();
+        let passes = r.policy.passes as usize;
         metrics.insert("step".into(), json!(step));
         metrics.insert(
             "seconds".into(),
@@ -91,44 +107,133 @@ impl Trainer {
         );
         metrics.insert(
             "tokens".into(),
-            json!({"rollout": sums.policy.tokens, "train": sums.policy.tokens + prompt_tokens}),
+            json!({"rollout": tokens, "train": passes * (tokens + prompt_tokens)}),
         );
-        metrics.insert("optim/grad_norm".into(), json!(grad_norm));
+        metrics.insert("optim/grad_norm".into(), json!(sums.grad_norm));
         metrics.insert("optim/lr".into(), json!(decimal(lr)));
+        if r.rollout.refills > 0 {
+            metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
+            metrics.insert("rollout/refills".into(), json!(rollout.refills));
+        }
         Ok(ReinforceStep {
             metrics,
-            problems,
+            problems: rollout.problems,
             groups: groups.into_iter().map(|g| g.1).collect(),
         })
     }
 
-    /// Â of a group's responses: the verifier's advantage, with the self-reward mixed in once
-    /// that is due (LaSeR, section 2.1 step 5).
-    fn advantages(&self, group: &[Labelled], mix: bool) -> Vec<f32> {
-        let rewards: Vec<f32> = group.iter().map(Labelled::reward).collect();
-        let verifier = self.recipe.policy.advantage.advantages(&rewards);
+    /// The responses that a step learns from.
+    fn roll_out(&self, step: u64) -> Result<Rollout, TrainError> {
+        let r = &self.recipe;
+        let count = r.rollout.prompts;
+        let stream = Stream::Reinforce.seed(r.seed);
+        let first = (step - 1) * count as u64;
+        let problems = self.problems(Split::Train, stream, first, count)?;
+        let answered = self.sample(step, &problems, [stream, step])?;
+        let mut rollout = Rollout {
+            sampled: count,
+            refills: 0,
+            problems,
+            answered,
+        };
+        if r.rollout.refills == 0 {
+            return Ok(rollout);
+        }
+        // Groups whose rewards are all the same have no advantage. If even the last round leaves
+        // none other, they are trained on as they are: the self-reward learns from them.
+        let plan = Refill {
+            groups: count,
+            at_least: 1,
+            max_refills: r.rollout.refills,
+        };
+        let pairs = rollout.problems.drain(..).zip(rollout.answered.drain(..));
+        let (mut kept, dropped): (Vec<_>, Vec<_>) = pairs.partition(|(_, a)| informative(a));
+        loop {
+            match plan.next(kept.len(), rollout.refills) {
+                RefillStep::Train(groups) => kept.truncate(groups),
+                RefillStep::Fail => kept = dropped,
+                RefillStep::More(missing) => {
+                    rollout.refills += 1;
+                    let words = [
+                        Stream::Refill.seed(r.seed),
+                        step,
+                        u64::from(rollout.refills),
+                    ];
+                    let stream = Rng::from_words(&words).next_u64();
+                    let problems = self.problems(Split::Train, stream, 0, missing)?;
+                    let answered = self.sample(step, &problems, [stream, step])?;
+                    rollout.sampled += missing;
+                    kept.extend(
+                        problems
+                            .into_iter()
+                            .zip(answered)
+                            .filter(|(_, a)| informative(a)),
+                    );
+                    continue;
+                }
+            }
+            break;
+        }
+        (rollout.problems, rollout.answered) = kept.into_iter().unzip();
+        Ok(rollout)
+    }
+
+    fn sample(
+        &self,
+        step: u64,
+        problems: &[Problem],
+        seed: [u64; 2],
+    ) -> Result<Vec<Answered>, TrainError> {
+        let r = &self.recipe.rollout;
+        self.respond(problems, r.samples, seed, r.sampling)
+            .map_err(|e| match e {
+                TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
+                    diverged(step, e.to_string())
+                }
+                other => other,
+            })
+    }
+
+    /// Â of every response: the verifier's advantage, with the self-reward mixed in once that is
+    /// due (LaSeR, section 2.1 step 5).
+    fn advantages(&self, answered: &[Answered], mix: bool) -> Vec<Vec<f32>> {
+        let r = &self.recipe;
+        let rewards: Vec<Vec<f32>> = answered
+            .iter()
+            .map(|(_, group)| group.iter().map(|l| shaped_reward(r, l)).collect())
+            .collect();
+        let lengths: Vec<Vec<usize>> = answered
+            .iter()
+            .map(|(_, group)| carrying(r, group.iter()))
+            .collect();
+        let rewards: Vec<&[f32]> = rewards.iter().map(Vec::as_slice).collect();
+        let lengths: Vec<&[usize]> = lengths.iter().map(Vec::as_slice).collect();
+        let verifier = batch_advantages(r.policy.advantage, &rewards, Some(&lengths));
         if !mix {
             return verifier;
         }
-        let s = &self.recipe.self_reward;
-        let scores: Vec<Option<f32>> = group.iter().map(|l| l.score).collect();
-        mix_advantages(
-            &AdvantageMix {
-                tau: s.tau,
-                std_gate: s.std_gate,
-            },
-            &verifier,
-            &scores,
-        )
+        let mixture = AdvantageMix {
+            tau: r.self_reward.tau,
+            std_gate: r.self_reward.std_gate,
+        };
+        let groups = verifier.iter().zip(answered);
+        groups
+            .map(|(verifier, (_, group))| {
+                let scores: Vec<Option<f32>> = group.iter().map(|l| l.score).collect();
+                mix_advantages(&mixture, verifier, &scores)
+            })
+            .collect()
     }
 
-    /// Adds the gradient of the policy loss and of LaSeR's MSE over the whole step.
+    /// Adds the gradient of the policy loss and of LaSeR's MSE over the groups of one update.
     fn accumulate(
         &mut self,
         step: u64,
         groups: &[Group],
+        weights: &ClassWeights,
         mse_active: bool,
-    ) -> Result<Sums, TrainError> {
+        sums: &mut Sums,
+    ) -> Result<(), TrainError> {
         let r = self.recipe.clone();
         let all: Vec<(&[u32], &Labelled, f32)> = groups
             .iter()
@@ -142,49 +247,40 @@ impl Trainer {
                 finished: l.response.finished(),
             })
             .collect();
-        // Denominators and class weights are those of the whole step, whatever the micro-batches.
-        let tokens: usize = sequences.iter().map(|s| s.response.len()).sum();
-        let finished = || all.iter().filter(|(_, l, _)| l.response.finished());
-        let weights = match r.self_reward.class_weights {
-            true => ClassWeights::from_labels(finished().map(|(_, l, _)| l.correct)),
-            false => ClassWeights::unit(),
-        };
+        // Denominators are those of the whole update, whatever the micro-batches.
+        let lengths = carrying(&r, all.iter().map(|(_, l, _)| *l));
+        let scales = r.policy.aggregation.scales(&lengths);
+        let finished = all.iter().filter(|(_, l, _)| l.response.finished()).count();
         let alpha = if mse_active { r.self_reward.alpha } else { 0.0 };
-        let mse_scale = 1.0 / finished().count().max(1) as f64;
-        let clip = PpoClip {
-            clip_low: r.policy.clip_low,
-            clip_high: r.policy.clip_high,
-            dual_clip: (r.policy.dual_clip > 0.0).then_some(r.policy.dual_clip),
-        };
-        let mut sums = Sums::default();
+        let mse_scale = 1.0 / finished.max(1) as f64;
+        let policy = r.policy.loss();
         for cut in micro_batches(&sequences, r.micro_batch_tokens) {
             let (batch, g) = self.micro_batch(&sequences[cut.clone()], self.zc, |what| {
                 diverged(step, what)
             })?;
             let mut dlogp = vec![0.0; g.logp.len()];
-            for (((_, l, advantage), range), zc) in all[cut]
+            for ((((_, l, advantage), scale), range), zc) in all[cut.clone()]
                 .iter()
+                .zip(&scales[cut])
                 .zip(&batch.responses)
                 .zip(&batch.self_rewards)
             {
                 let logp = &g.logp[range.clone()];
                 let old = &l.response.logprobs;
-                let stats = ppo_clip(
-                    &clip,
-                    logp,
-                    old,
-                    *advantage,
-                    1.0 / tokens as f64,
-                    &mut dlogp[range.clone()],
-                );
-                sums.policy.merge(stats);
+                let advantages = Advantages::Response(*advantage);
+                // The scale is 0 where a response carries no loss.
+                let grad = &mut dlogp[range.clone()];
+                sums.policy
+                    .merge(policy.apply(logp, old, advantages, None, *scale, grad));
                 sums.entropy += g.entropy[range.clone()]
                     .iter()
                     .map(|e| *e as f64)
                     .sum::<f64>();
                 sums.rows += range.len();
-                let mismatch = logp.iter().zip(old).map(|(a, b)| (a - b).abs());
-                sums.mismatch = mismatch.fold(sums.mismatch, f32::max);
+                if sums.updates == 0 {
+                    let mismatch = logp.iter().zip(old).map(|(a, b)| (a - b).abs());
+                    sums.mismatch = mismatch.fold(sums.mismatch, f32::max);
+                }
                 if let (Some(i), Some(rule)) = (*zc, &self.self_reward) {
                     let (loss, slope) = self_reward_mse(
                         rule,
@@ -206,82 +302,44 @@ impl Trainer {
             );
             return Err(diverged(step, what));
         }
-        Ok(sums)
+        Ok(())
     }
+}
 
-    fn measure(&self, groups: &[Group], sums: &Sums) -> Map<String, Value> {
-        let all: Vec<&Labelled> = groups
-            .iter()
-            .flat_map(|(_, g)| g.iter().map(|(l, _)| l))
-            .collect();
-        let n = all.len() as f64;
-        let mean = |f: &dyn Fn(&Labelled) -> f64| all.iter().map(|l| f(l)).sum::<f64>() / n;
-        let accuracy = mean(&|l| l.reward() as f64);
-        let uniform = groups
-            .iter()
-            .filter(|(_, g)| g.iter().all(|(l, _)| l.correct == g[0].0.correct))
-            .count();
-        let mut m = Map::new();
-        let mut put = |key: &str, value: Value| m.insert(key.into(), value);
-        put("reward/mean", json!(accuracy));
-        put("reward/verifier", json!(accuracy));
-        put(
-            "reward/uniform_groups",
-            json!(uniform as f64 / groups.len() as f64),
-        );
-        put("policy/loss", json!(sums.policy.loss));
-        put("policy/clip_fraction", json!(sums.policy.clip_fraction()));
-        put("policy/kl", json!(sums.policy.approx_kl()));
-        put(
-            "policy/entropy",
-            json!(sums.entropy / sums.rows.max(1) as f64),
-        );
-        put("policy/logprob_mismatch", json!(decimal(sums.mismatch)));
-        put(
-            "rollout/length_mean",
-            json!(mean(&|l| l.response.ids.len() as f64)),
-        );
-        put(
-            "rollout/truncated",
-            json!(mean(&|l| f64::from(u8::from(!l.response.finished())))),
-        );
-        if let Some(zc) = self.zc {
-            let drawn: usize = all
-                .iter()
-                .map(|l| l.response.ids.iter().filter(|id| **id == zc).count())
-                .sum();
-            put("rollout/self_reward_token_sampled", json!(drawn));
-        }
-        if self.self_reward.is_some() {
-            let judged: Vec<Judged> = all
-                .iter()
-                .filter_map(|l| {
-                    Some(Judged {
-                        score: l.score?,
-                        correct: l.correct,
-                        length: l.response.ids.len() as u32,
-                    })
-                })
-                .collect();
-            let metrics = JudgeMetrics::of(&judged, 15);
-            let logp = |correct: bool| {
-                let of: Vec<f64> = all
-                    .iter()
-                    .filter(|l| l.correct == correct)
-                    .filter_map(|l| l.response.self_logprob.map(f64::from))
-                    .collect();
-                (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64)
-            };
-            put("self_reward/mse", json!(sums.mse));
-            put("self_reward/f1", json!(metrics.f1));
-            put("self_reward/tpr", json!(metrics.tpr));
-            put("self_reward/tnr", json!(metrics.tnr));
-            put("self_reward/auroc", json!(metrics.auroc));
-            put("self_reward/logp_correct", json!(logp(true)));
-            put("self_reward/logp_incorrect", json!(logp(false)));
-        }
-        m
+/// The reward that advantages are made of: the verifier's, less the penalty for length.
+fn shaped_reward(recipe: &Recipe, response: &Labelled) -> f32 {
+    let (limit, cache) = (recipe.rollout.max_new_tokens, recipe.policy.overlong_tokens);
+    let penalty = match cache {
+        0 => 0.0,
+        _ => soft_overlong_penalty(response.response.ids.len(), limit, cache),
+    };
+    response.reward() + penalty
+}
+
+/// Tokens of each response that carry policy loss.
+fn carrying<'l>(recipe: &Recipe, responses: impl Iterator<Item = &'l Labelled>) -> Vec<usize> {
+    let (lengths, finished): (Vec<usize>, Vec<bool>) = responses
+        .map(|l| (l.response.ids.len(), l.response.finished()))
+        .unzip();
+    match recipe.policy.overlong_filter {
+        true => without_truncated(&lengths, &finished),
+        false => lengths,
     }
+}
+
+fn informative((_, group): &Answered) -> bool {
+    let rewards: Vec<f32> = group.iter().map(Labelled::reward).collect();
+    is_informative(&rewards)
+}
+
+/// Weights of the two classes, from the counts of the whole step.
+fn class_weights(recipe: &Recipe, groups: &[Group]) -> ClassWeights {
+    if !recipe.self_reward.class_weights {
+        return ClassWeights::unit();
+    }
+    let all = groups.iter().flat_map(|(_, group)| group);
+    let finished = all.filter(|(l, _)| l.response.finished());
+    ClassWeights::from_labels(finished.map(|(l, _)| l.correct))
 }
 
 fn diverged(step: u64, what: String) -> TrainError {

@@ -32,6 +32,8 @@ pub(crate) enum Stream {
     Calibrate = 4,
     /// Fresh weights.
     Weights = 5,
+    /// Problems and samples of dynamic sampling after the first round.
+    Refill = 6,
 }
 
 impl Stream {

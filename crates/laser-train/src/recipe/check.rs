@@ -1,8 +1,8 @@
 //! Values that are out of range or do not go together.
 
-use laser_rl::AdvantageKind;
+use laser_rl::{AdvantageKind, Aggregation};
 
-use super::{CRef, Recipe};
+use super::{CRef, LossKind, Recipe};
 use crate::TrainError;
 use crate::tasks::Mixture;
 
@@ -60,9 +60,18 @@ impl Recipe {
         if m.path.is_empty() {
             c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
         }
-        if self.rollout.samples < 2 && self.policy.advantage != AdvantageKind::DrGrpo {
-            let problem = "an advantage within the group needs at least 2 responses to a problem";
+        let p = &self.policy;
+        let alone = matches!(
+            p.advantage,
+            AdvantageKind::NoBaseline | AdvantageKind::ReinforcePlusPlus
+        );
+        if self.rollout.samples < 2 && !alone {
+            let problem = "an advantage within the group needs at least 2 responses to a problem; with one, policy.advantage can be no_baseline or reinforce_plus_plus";
             return fail("rollout.samples", self.rollout.samples.to_string(), problem);
+        }
+        if self.rollout.refills > 0 && self.rollout.samples < 2 {
+            let problem = "looks for groups whose rewards differ, which a group of one never does";
+            return fail("rollout.refills", self.rollout.refills.to_string(), problem);
         }
         if let Err(e) = self.rollout.sampling.validate() {
             return fail("rollout.sampling", String::from("{…}"), &e.to_string());
@@ -71,12 +80,11 @@ impl Recipe {
             let problem = "training needs samples of the policy itself: temperature = 1, top_p = 1, top_k = 0, min_p = 0";
             return fail("rollout.sampling", String::from("{…}"), problem);
         }
-        let p = &self.policy;
         c.number(
             "policy.clip_low",
             p.clip_low as f64,
-            p.clip_low > 0.0 && p.clip_low < 1.0,
-            "must lie between 0 and 1",
+            p.clip_low > 0.0 && p.clip_low <= 1.0,
+            "must be above 0 and at most 1",
         )?;
         c.number(
             "policy.clip_high",
@@ -91,6 +99,35 @@ impl Recipe {
             dual_ok,
             "must be at least 1, or 0 to switch it off",
         )?;
+        c.at_least("policy.passes", p.passes, 1)?;
+        c.at_least("policy.mini_batches", p.mini_batches as u64, 1)?;
+        if p.mini_batches > self.rollout.prompts {
+            let problem = format!(
+                "cannot be more than rollout.prompts = {}: each takes whole groups",
+                self.rollout.prompts
+            );
+            return fail("policy.mini_batches", p.mini_batches.to_string(), &problem);
+        }
+        if p.loss == LossKind::Reinforce && (p.passes > 1 || p.mini_batches > 1) {
+            let problem = "the plain policy gradient is right only on policy; set policy.passes and policy.mini_batches to 1, or take a loss with a ratio";
+            return fail("policy.loss", "\"reinforce\"".into(), problem);
+        }
+        if let Aggregation::Constant { tokens: 0 } = p.aggregation {
+            let problem = "the constant must be at least 1 token";
+            return fail(
+                "policy.aggregation",
+                "{ constant = { tokens = 0 } }".into(),
+                problem,
+            );
+        }
+        if p.overlong_tokens > self.rollout.max_new_tokens {
+            let problem = "cannot be more than rollout.max_new_tokens";
+            return fail(
+                "policy.overlong_tokens",
+                p.overlong_tokens.to_string(),
+                problem,
+            );
+        }
         self.check_self_reward(&c, place)?;
         for (prefix, o) in [
             ("optimizer", &self.optimizer),
