@@ -4,10 +4,27 @@ use std::path::{Path, PathBuf};
 
 use crate::TrainError;
 
+/// Names and texts of recipe files.
+macro_rules! recipes {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../../recipes/", $name, ".toml")))),*]
+    };
+}
+
 /// Recipes that are part of the program, by name.
-pub const BUILT_IN: &[(&str, &str)] = &[
-    ("laser", include_str!("../../../../recipes/laser.toml")),
-    ("grpo", include_str!("../../../../recipes/grpo.toml")),
+pub const BUILT_IN: &[(&str, &str)] = recipes![
+    "laser"
+    "grpo"
+    "dr_grpo"
+    "rloo"
+    "reinforce_plus_plus"
+    "reinforce_plus_plus_baseline"
+    "dapo"
+    "gspo"
+    "cispo"
+    "laser_mix"
+    "laser_unweighted"
+    "laser_self_only"
 ];
 
 /// The text of a built-in recipe.

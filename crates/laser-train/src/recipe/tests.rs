@@ -52,6 +52,43 @@ fn a_recipe_takes_from_its_base_what_it_does_not_set() {
 }
 
 #[test]
+fn every_built_in_recipe_is_valid_has_its_own_name_and_shares_the_base_model() {
+    let laser = Recipe::default();
+    for (name, text) in BUILT_IN {
+        let recipe = Recipe::parse(&format!("recipes/{name}.toml"), text, &[]).unwrap();
+        assert_eq!(recipe.name, *name);
+        assert_eq!(
+            recipe.base_fingerprint(),
+            laser.base_fingerprint(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn policies_that_do_not_go_together_are_refused() {
+    for (text, key) in [
+        ("[policy]\nmini_batches = 65", "policy.mini_batches"),
+        ("[policy]\npasses = 0", "policy.passes"),
+        ("[policy]\nloss = \"reinforce\"\npasses = 2", "policy.loss"),
+        (
+            "[policy]\naggregation = { constant = { tokens = 0 } }",
+            "policy.aggregation",
+        ),
+        ("[policy]\noverlong_tokens = 65", "policy.overlong_tokens"),
+        (
+            "[rollout]\nsamples = 1\nrefills = 1\n[policy]\nadvantage = \"no_baseline\"",
+            "rollout.refills",
+        ),
+    ] {
+        let e = error(text, &[]);
+        assert!(e.contains(key) && e.contains("r.toml, line"), "{e}");
+    }
+    let alone = "[rollout]\nsamples = 1\n[policy]\nadvantage = \"no_baseline\"";
+    assert!(Recipe::parse("r.toml", alone, &[]).is_ok());
+}
+
+#[test]
 fn a_base_is_a_file_beside_the_recipe_and_errors_name_the_file_that_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
