@@ -26,7 +26,7 @@ Examples:
   laser train grpo --out runs/grpo --base runs/laser/base     the same base model
   laser train --resume                            continue what was interrupted")]
 pub struct Args {
-    /// A recipe file, or the name of a built-in recipe: laser, grpo
+    /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
     #[arg(default_value = "laser")]
     recipe: String,
     /// Folder of the run [default: runs/NAME-OF-THE-RECIPE]
