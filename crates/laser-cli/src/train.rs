@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result};
 use laser_rollout::Monitor;
-use laser_train::{BUILT_IN, Recipe, Run, RunOptions, built_in};
+use laser_train::{BUILT_IN, Plan, Recipe, Run, RunOptions, Silent, built_in};
 
 use crate::follow::Terminal;
 use crate::{BadInput, output, summary};
@@ -24,7 +24,8 @@ Examples:
   laser train grpo --seed 2                       the built-in recipe 'grpo', another seed
   laser train recipes/laser.toml --set self_reward.alpha=0.5 --set steps=300
   laser train grpo --out runs/grpo --base runs/laser/base     the same base model
-  laser train --resume                            continue what was interrupted")]
+  laser train --resume                            continue what was interrupted
+  laser train dapo --dry-run                      what it would do and cost")]
 pub struct Args {
     /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
     #[arg(default_value = "laser")]
@@ -38,6 +39,9 @@ pub struct Args {
     /// Change a key of the recipe; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Print the resolved recipe, the schedule and the measured cost, and stop
+    #[arg(long, conflicts_with = "resume")]
+    dry_run: bool,
     /// Continue the interrupted run in the folder
     #[arg(long)]
     resume: bool,
@@ -65,6 +69,11 @@ pub fn run(args: Args) -> Result<()> {
         threads: args.threads,
         resume_command: resume_command(&program(std::env::args_os().next()), &args),
     };
+    if args.dry_run {
+        let toml = recipe.to_toml();
+        let plan = Run::new(recipe.clone(), options, monitor, &mut Silent).plan()?;
+        return output::data(format_args!("{toml}\n{}", cost(&recipe, &plan)));
+    }
     let mut terminal = Terminal::new(monitor.clone());
     terminal.header(&recipe, &out);
     let outcome = Run::new(recipe, options, monitor, &mut terminal).execute()?;
@@ -76,6 +85,59 @@ pub fn run(args: Args) -> Result<()> {
         out.join("summary.json").display(),
         report.display()
     ))
+}
+
+/// Schedule and cost as comments, so that what is printed stays a recipe.
+fn cost(recipe: &Recipe, plan: &Plan) -> String {
+    let mib = |bytes: usize| bytes as f64 / (1 << 20) as f64;
+    let mut text = String::from("# schedule\n");
+    if let Some((steps, seconds)) = plan.warm_start {
+        text += &format!(
+            "#   warm start   {steps} steps of {} solutions, {seconds:.3} s each: {:.0} s\n",
+            recipe.warm_start.batch_size,
+            steps as f64 * seconds
+        );
+    }
+    let [sampling, training] = plan.seconds;
+    text += &format!(
+        "#   training     {} steps of {} prompts x {} samples = {} responses, {} update(s) each: {:.0} s\n",
+        plan.steps,
+        recipe.rollout.prompts,
+        recipe.rollout.samples,
+        plan.responses,
+        plan.updates,
+        plan.steps as f64 * (sampling + training)
+    );
+    text += &format!(
+        "#   a step       {sampling:.3} s sampling at most {} tokens, {training:.3} s training\n",
+        plan.sampled_tokens
+    );
+    text += &format!(
+        "#   tests        {} responses: {:.0} s\n",
+        plan.tests.0, plan.tests.1
+    );
+    let bound = match plan.warm_start {
+        Some(_) => "; responses of fresh weights run to the limit, so this is an upper bound",
+        None => "",
+    };
+    text += &format!(
+        "#   in all       {:.0} s, measured on a few steps with the weights of the start{bound}\n",
+        plan.total_seconds()
+    );
+    text += &format!(
+        "# memory\n#   {:.2} M parameters: {:.0} MiB for weights, their packed copies, gradients and optimizer\n#   {:.0} MiB for the KV cache at its largest\n",
+        plan.parameters as f64 / 1e6,
+        mib(plan.fixed_bytes),
+        mib(plan.cache_bytes)
+    );
+    if let Some(bytes) = plan.peak_bytes {
+        text += &format!(
+            "#   {:.0} MiB were in use at most while measuring, activations of a full micro-batch included\n",
+            mib(bytes as usize)
+        );
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 fn read_recipe(args: &Args) -> Result<Recipe> {

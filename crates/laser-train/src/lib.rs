@@ -14,6 +14,7 @@ mod folder;
 mod label;
 mod observer;
 mod optimizer;
+mod plan;
 mod recipe;
 mod rl;
 mod run;
@@ -27,6 +28,7 @@ pub use evaluate::{EvalResult, SampleRow, evaluate};
 pub use files::{append_line, create_folder, write_atomically};
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
+pub use plan::Plan;
 pub use recipe::{
     BUILT_IN, CRef, Evaluation, LearningRate, LossKind, Measure, Model, Optimizer, Policy, Recipe,
     Rollout, Save, Schedule, SelfRewarding, WarmStart, built_in,

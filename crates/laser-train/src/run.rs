@@ -64,7 +64,7 @@ struct BaseTest {
 }
 
 /// Where a run begins: a trainer, and the steps of that phase that are done.
-enum Start {
+pub(crate) enum Start {
     /// In the warm start.
     WarmStart(Trainer, u64),
     /// In the reinforcement learning.
@@ -107,6 +107,20 @@ impl<'a> Run<'a> {
             started: Instant::now(),
             before: 0.0,
         }
+    }
+
+    pub(crate) fn recipe(&self) -> &Arc<Recipe> {
+        &self.recipe
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.options.threads
+    }
+
+    /// Where a run that is not resumed begins.
+    pub(crate) fn begin(&mut self, cpu: Cpu) -> Result<Start, TrainError> {
+        self.refuse_two_models()?;
+        self.start(cpu)
     }
 
     /// Does all of it.

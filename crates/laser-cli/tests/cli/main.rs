@@ -378,3 +378,44 @@ fn every_command_shows_examples() {
         assert!(help.contains(part), "{help}");
     }
 }
+
+#[test]
+fn a_dry_run_prints_a_recipe_with_its_cost_and_writes_nothing() {
+    let dir = workplace();
+    let small = [
+        "--set",
+        "rollout.prompts=4",
+        "--set",
+        "micro_batch_tokens=512",
+    ];
+    let output = laser(
+        dir.path(),
+        &[&["train", "dapo", "--dry-run"], &small[..]].concat(),
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    for part in [
+        "name = \"dapo\"",
+        "refills = 3",
+        "prompts = 4",
+        "# schedule",
+        "in all",
+        "0.90 M parameters",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!dir.path().join("runs").exists());
+    // What is printed is a recipe.
+    std::fs::write(dir.path().join("printed.toml"), &text).unwrap();
+    let again = laser(dir.path(), &["train", "printed.toml", "--dry-run"]);
+    let recipe = |text: &str| {
+        text.split("# schedule")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(recipe(&stdout(&again)), recipe(&text));
+
+    let refused = laser(dir.path(), &["train", "--dry-run", "--resume"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
