@@ -22,8 +22,8 @@ cargo build --release --quiet --bin laser
 laser=$target/release/laser
 
 python3 bench/verifier/pairs.py "$data" "$out/pairs.jsonl"
+rm -f "$out"/peer-* "$out"/ours-* "$out"/log-*
 for round in $(seq "${ROUNDS:-3}"); do
-    rm -f "$out/peer-$round.jsonl"
     "$venv/bin/python" bench/verifier/peer.py "$out/pairs.jsonl" "$out/peer-$round.jsonl" >/dev/null
     for threads in 1 $(nproc); do
         "$laser" verify --input "$out/pairs.jsonl" --output "$out/ours-$threads-$round.jsonl" \

@@ -81,7 +81,7 @@ impl Trainer {
         let mut sums = Sums::default();
         let weights = class_weights(&r, &groups);
         for _ in 0..r.policy.passes {
-            for share in groups.chunks(groups.len().div_ceil(r.policy.mini_batches)) {
+            for share in shares(&groups, r.policy.mini_batches) {
                 self.accumulate(step, share, &weights, warm_up.mse_active(step), &mut sums)?;
                 let norm = self
                     .update(&r.optimizer, lr)
@@ -304,6 +304,13 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// The groups cut into as many shares, which differ by one group at most; fewer where there are
+/// not so many groups.
+fn shares(groups: &[Group], count: usize) -> impl Iterator<Item = &[Group]> {
+    let count = count.min(groups.len());
+    (0..count).map(move |i| &groups[i * groups.len() / count..(i + 1) * groups.len() / count])
 }
 
 /// The reward that advantages are made of: the verifier's, less the penalty for length.

@@ -189,7 +189,8 @@ impl Verifier {
     }
 
     fn judge(&self, gold: &Gold, candidate: &Candidate<'_>, text: &str) -> Verdict {
-        if same_text(&gold.text, text) {
+        // A percent sign outside the delimiters is no part of the text.
+        if same_text(&gold.text, text) && !candidate.percent {
             return Verdict::Equal;
         }
         let readings = match self.read(candidate) {

@@ -214,7 +214,7 @@ fn bad_input_ends_with_status_2_and_names_place_and_key() {
         dir.path(),
         &["train", "range.toml"],
         2,
-        &[&place, "policy.clip_low = 1.5", "between"],
+        &[&place, "policy.clip_low = 1.5", "above 0 and at most 1"],
     );
 
     let set = ["train", "tiny.toml", "--set", "policy.clip_low=-1"];

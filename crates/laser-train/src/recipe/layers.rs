@@ -1,5 +1,6 @@
 //! A recipe and the recipes that it is based on: `base = "…"`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::TrainError;
@@ -35,10 +36,11 @@ pub fn built_in(name: &str) -> Option<&'static str> {
         .map(|recipe| recipe.1)
 }
 
-/// Longest chain of bases: a longer one is a circle.
+/// Longest chain of bases.
 const MOST_LAYERS: usize = 16;
 
 /// One file of a chain.
+#[derive(PartialEq)]
 pub(super) struct Layer {
     /// As messages name it.
     pub file: String,
@@ -67,8 +69,12 @@ pub(super) fn layers(file: &str, text: &str) -> Result<Vec<Layer>, TrainError> {
             Ok(next) => next,
             Err(problem) => return fail(problem),
         };
-        if chain.len() == MOST_LAYERS || chain.iter().any(|other| other.file == next.file) {
+        // A file of one's own may be named as a built-in recipe is: the texts tell them apart.
+        if chain.contains(&next) {
             return fail("the recipe is based on itself".into());
+        }
+        if chain.len() == MOST_LAYERS {
+            return fail(format!("the chain of bases is longer than {MOST_LAYERS}"));
         }
         chain.push(next);
     }
@@ -101,7 +107,7 @@ fn read(from: &str, base: &str) -> Result<Layer, String> {
             file: path.display().to_string(),
             text,
         }),
-        Err(error) => match built_in(base) {
+        Err(error) => match built_in(base).filter(|_| error.kind() == ErrorKind::NotFound) {
             Some(text) => Ok(Layer {
                 file: format!("recipes/{base}.toml"),
                 text: text.into(),

@@ -16,6 +16,11 @@ pub(super) fn apply(table: &mut toml::Table, setting: &str) -> Result<(), TrainE
     let (key, value) = setting
         .split_once('=')
         .ok_or_else(|| bad("expected key=value, as in steps=100"))?;
+    if key.trim() == "base" {
+        return Err(bad(
+            "a base is chosen in a recipe file; name that recipe instead",
+        ));
+    }
     let value = value.trim();
     let parsed = format!("v = {value}")
         .parse::<toml::Table>()

@@ -149,6 +149,8 @@ fn a_value_out_of_range_is_refused_with_its_line_and_key() {
     );
     let e = error("steps = 0\n", &[]);
     assert!(e.contains("line 1") && e.contains("steps = 0"), "{e}");
+    let e = error("", &["base=grpo"]);
+    assert!(e.starts_with("--set: base = grpo"), "{e}");
     let e = error("", &["optimizer.lr=0"]);
     assert!(e.starts_with("--set: optimizer.lr = 0"), "{e}");
     for (text, key) in [

@@ -32,7 +32,7 @@ impl Algebra<'_> {
             return Ok(Fraction::atom(self.intern(kind)?));
         }
         // √(c·p) = √c·√p for a positive number c, and the same for atoms that are positive.
-        let content = content(&radicand.numerator);
+        let content = self.content(&radicand.numerator)?;
         let primitive = radicand.numerator.clone().scale(&(RBig::ONE / &content));
         let mut result = self.root_of_rational(&content, index)?;
         let (monomial, rest) = self.positive_part(primitive);
@@ -65,6 +65,32 @@ impl Algebra<'_> {
             result = self.multiply(&result, &root)?;
         }
         Ok(result)
+    }
+
+    /// The positive rational number that divides all coefficients and leaves coprime integers.
+    fn content(&mut self, poly: &Poly) -> Result<RBig> {
+        let mut above = UBig::ZERO;
+        let mut below = UBig::ONE;
+        for coefficient in poly.terms.values() {
+            let (numerator, denominator) = coefficient.clone().into_parts();
+            let (_, numerator) = numerator.into_parts();
+            let words = (below.bit_len() + numerator.bit_len() + denominator.bit_len()) as u64 / 64;
+            self.budget.spend(1 + words * words / 64)?;
+            above = if above == UBig::ZERO {
+                numerator
+            } else {
+                above.gcd(numerator)
+            };
+            let common = (&below).gcd(&denominator);
+            below = below / common * denominator;
+            if below.bit_len() > self.limits.bits {
+                return Err(Stop::TooLarge);
+            }
+        }
+        Ok(match above == UBig::ZERO {
+            true => RBig::ONE,
+            false => RBig::from_parts(IBig::from(above), below),
+        })
     }
 
     /// Splits off the common factors that are positive numbers (π, e, roots of integers).
@@ -396,7 +422,7 @@ impl Algebra<'_> {
             }));
         }
         let (argument, _) = self.unsigned(argument);
-        let content = content(&argument.numerator);
+        let content = self.content(&argument.numerator)?;
         let numerator = argument.numerator.scale(&(RBig::ONE / &content));
         let (positive, numerator) = self.positive_part(numerator);
         let outside = Fraction::from_poly(Poly::term(positive, content));
@@ -421,28 +447,6 @@ fn twelfths(turns: &RBig) -> Option<u32> {
     let (steps, _) = steps.into_parts();
     let circle = IBig::from(24);
     u32::try_from(&((steps % &circle + &circle) % &circle)).ok()
-}
-
-/// The positive rational number that divides all coefficients and leaves coprime integers.
-fn content(poly: &Poly) -> RBig {
-    let mut above = UBig::ZERO;
-    let mut below = UBig::ONE;
-    for coefficient in poly.terms.values() {
-        let (numerator, denominator) = coefficient.clone().into_parts();
-        let (_, numerator) = numerator.into_parts();
-        above = if above == UBig::ZERO {
-            numerator
-        } else {
-            above.gcd(numerator)
-        };
-        let common = (&below).gcd(&denominator);
-        below = below / common * denominator;
-    }
-    if above == UBig::ZERO {
-        RBig::ONE
-    } else {
-        RBig::from_parts(IBig::from(above), below)
-    }
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

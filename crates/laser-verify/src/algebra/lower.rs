@@ -89,7 +89,6 @@ impl Algebra<'_> {
                 upper,
                 body,
             } => self.big(*kind, variable, lower.as_deref(), upper.as_deref(), body),
-            // A matrix of one entry is that entry.
             Expr::Matrix { .. } => Err(Stop::NotANumber("a matrix")),
             Expr::Text(_) => Err(Stop::NotANumber("a text")),
             Expr::PlusMinus { .. } => Err(Stop::NotANumber("±")),

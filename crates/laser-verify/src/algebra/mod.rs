@@ -315,10 +315,10 @@ impl<'b> Algebra<'b> {
 
     pub fn multiply_poly(&mut self, left: &Poly, right: &Poly) -> Result<Poly> {
         if let Some(factor) = right.as_constant() {
-            return Ok(left.clone().scale(&factor));
+            return self.scale(left.clone(), &factor);
         }
         if let Some(factor) = left.as_constant() {
-            return Ok(right.clone().scale(&factor));
+            return self.scale(right.clone(), &factor);
         }
         let mut product = Poly::zero();
         for (m, a) in &left.terms {
@@ -332,6 +332,21 @@ impl<'b> Algebra<'b> {
             }
         }
         Ok(product)
+    }
+
+    /// Every coefficient times the factor.
+    fn scale(&mut self, poly: Poly, factor: &RBig) -> Result<Poly> {
+        if factor.is_one() {
+            return Ok(poly);
+        }
+        for coefficient in poly.terms.values() {
+            self.budget.spend(1 + price(coefficient, factor))?;
+        }
+        let scaled = poly.scale(factor);
+        for coefficient in scaled.terms.values() {
+            self.check_size(coefficient)?;
+        }
+        Ok(scaled)
     }
 
     /// Adds a term after applying the power rules to it.
@@ -474,9 +489,8 @@ impl<'b> Algebra<'b> {
             return Ok(Fraction::from_poly(Poly::zero()));
         }
         if let Some(constant) = denominator.as_constant() {
-            return Ok(Fraction::from_poly(
-                numerator.scale(&(RBig::ONE / constant)),
-            ));
+            let numerator = self.scale(numerator, &(RBig::ONE / constant))?;
+            return Ok(Fraction::from_poly(numerator));
         }
         if let Some(ratio) = numerator.ratio_to(&denominator) {
             return Ok(Fraction::constant(ratio));
@@ -491,13 +505,8 @@ impl<'b> Algebra<'b> {
             return Err(Stop::Undefined);
         };
         let factor = RBig::ONE / leading;
-        if !factor.is_one() {
-            let coefficients = numerator.terms.values().chain(denominator.terms.values());
-            self.budget
-                .spend(coefficients.map(|c| price(c, &factor)).sum())?;
-        }
-        let denominator = denominator.scale(&factor);
-        let numerator = numerator.scale(&factor);
+        let denominator = self.scale(denominator, &factor)?;
+        let numerator = self.scale(numerator, &factor)?;
         match denominator.as_constant() {
             Some(_) => Ok(Fraction::from_poly(numerator)),
             None => Ok(Fraction {

@@ -388,7 +388,8 @@ impl Comparison<'_> {
                         [f(low), f(low + 1), f(low + 2)].map(|k| Box::new(algebra.express(&k)));
                     found.extend(quadratic(&a, &b, &c));
                 }
-                _ => return Err(NoRegion::Form),
+                // No formula for the roots here: nothing is known, not that the sets differ.
+                _ => return Err(Undecided::NoMethod.into()),
             }
         }
         for root in found {
@@ -426,7 +427,7 @@ impl Comparison<'_> {
     /// Sorts the boundaries by value and merges equal ones.
     fn sort(&mut self, boundaries: &Boundaries) -> Found<Sorted> {
         if boundaries.values.len() > MOST_BOUNDARIES {
-            return Err(NoRegion::Form);
+            return Err(Undecided::NoMethod.into());
         }
         let mut sorted = Sorted {
             values: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! Exactly first. What the algebra does not decide is evaluated with error bounds: constants at
 //! growing precision, formulas at points that depend on both texts. A difference is then proved;
-//! equality means that no difference of more than 2^-160 of the value showed at any point.
+//! equality means that no difference of more than 2^-[`AGREEMENT`] of the value showed anywhere.
 
 use std::cmp::Ordering;
 
@@ -68,7 +68,7 @@ impl Comparison<'_> {
                 return Ok(b == c && based_value(g, *b)? == based_value(a, *c)?);
             }
             (Expr::Based { digits, .. }, Expr::Integer(n)) => {
-                return Ok(digits.trim_start_matches('0') == n.to_string());
+                return Ok(digits.parse::<IBig>().is_ok_and(|written| written == *n));
             }
             _ => {}
         }
@@ -557,7 +557,7 @@ fn at_least_one(expr: &Expr) -> bool {
     }
 }
 
-/// A decimal literal, alone or signed or times a power of ten.
+/// A decimal literal, alone, signed, per cent or with a unit.
 struct Literal {
     value: RBig,
     places: u32,
@@ -589,10 +589,12 @@ impl Literal {
                 value: -literal.value,
                 ..literal
             }),
-            Expr::Percent(inner)
-            | Expr::WithUnit {
-                quantity: inner, ..
-            } => Self::of(inner),
+            Expr::Percent(inner) => Self::of(inner).map(|literal| Self {
+                value: literal.value / RBig::from(100),
+                places: literal.places + 2,
+                ..literal
+            }),
+            Expr::WithUnit { quantity, .. } => Self::of(quantity),
             _ => None,
         }
     }
