@@ -7,6 +7,13 @@
 use dashu_int::IBig;
 use dashu_ratio::RBig;
 
+/// The function of [`Expr::Apply`] around the point of a limit from above, `x \to 0^+`.
+pub const FROM_ABOVE: &str = "limit_from_above";
+/// The same for a limit from below, `x \to 0^-`.
+pub const FROM_BELOW: &str = "limit_from_below";
+/// The function of [`Expr::Apply`] that a cross product of two vectors is, `\vec a \times \vec b`.
+pub const CROSS: &str = "cross_product";
+
 /// A parsed answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
@@ -64,6 +71,7 @@ pub enum Expr {
         kind: Big,
         variable: String,
         /// Lower bound, or the point that a limit approaches; absent in an indefinite integral.
+        /// A limit from one side has its point in [`FROM_ABOVE`] or [`FROM_BELOW`].
         lower: Option<Box<Expr>>,
         upper: Option<Box<Expr>>,
         body: Box<Expr>,
@@ -105,6 +113,69 @@ pub enum Expr {
         terms: Vec<Expr>,
         operators: Vec<Relation>,
     },
+}
+
+impl Expr {
+    /// The nodes directly below this one.
+    pub fn children(&self) -> Vec<&Self> {
+        match self {
+            Self::Integer(_)
+            | Self::Decimal { .. }
+            | Self::Based { .. }
+            | Self::Constant(_)
+            | Self::Symbol(_)
+            | Self::Text(_)
+            | Self::NumberSet(_) => Vec::new(),
+            Self::Sum(all)
+            | Self::Product(all)
+            | Self::Call(_, all)
+            | Self::Apply(_, all)
+            | Self::Tuple(all)
+            | Self::List(all)
+            | Self::And(all)
+            | Self::Or(all)
+            | Self::Set(all)
+            | Self::SetOperation(_, all)
+            | Self::Matrix { entries: all, .. }
+            | Self::Ratio(all)
+            | Self::Relation { terms: all, .. } => all.iter().collect(),
+            Self::Quotient(a, b)
+            | Self::Power(a, b)
+            | Self::SetBuilder {
+                element: a,
+                condition: b,
+            }
+            | Self::Interval {
+                low: a, high: b, ..
+            } => vec![a, b],
+            Self::Negate(inner)
+            | Self::Percent(inner)
+            | Self::Degrees(inner)
+            | Self::WithUnit {
+                quantity: inner, ..
+            } => vec![inner],
+            Self::PlusMinus { left, right, .. } => {
+                left.iter().chain(Some(right)).map(AsRef::as_ref).collect()
+            }
+            Self::Big {
+                lower, upper, body, ..
+            } => lower
+                .iter()
+                .chain(upper)
+                .chain(Some(body))
+                .map(AsRef::as_ref)
+                .collect(),
+        }
+    }
+
+    /// Which infinity this is: `true` for the positive one.
+    pub fn infinity(&self) -> Option<bool> {
+        match self {
+            Self::Constant(Constant::Infinity) => Some(true),
+            Self::Negate(inner) => inner.infinity().map(|positive| !positive),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -209,7 +280,7 @@ pub enum Function {
     Arg,
     Re,
     Im,
-    /// `\overline{z}`, `\bar z`, `z^*` are decorations and dropped, except around `a + bi`.
+    /// `\overline{z}`, `\bar z`, `z^*` of a sum, `z` or `w`; decorations of anything else.
     Conjugate,
     /// Of a matrix: `\det`, `\begin{vmatrix}`.
     Determinant,

@@ -498,6 +498,19 @@ fn deep_nesting() {
         &nest(40, r"\ln(2+", "1x", ")"),
         NotDifferent,
     );
+    for (head, tail) in [
+        ("C_5^{", "}"),
+        ("C_{", "}^2"),
+        ("C_n^{C_", "^2}"),
+        ("A_5^{", "}"),
+    ] {
+        check(
+            "nested choices",
+            &nest(60, head, "x", tail),
+            &nest(60, head, "y", tail),
+            NotEqual,
+        );
+    }
     check(
         "nested factorials",
         &nest(20, "(", "3", ")!"),

@@ -61,8 +61,8 @@ fn parts(real: &Real, precision: usize) -> (RBig, RBig) {
     if let Some(value) = real.exact() {
         return (value.clone(), RBig::ZERO);
     }
-    let (significand, exponent) = real.midpoint(precision).into_repr().into_parts();
-    let middle = RBig::from(significand) * pow2(exponent as i64);
+    let (significand, exponent) = real.midpoint(precision);
+    let middle = RBig::from(significand) * pow2(exponent);
     (middle, real.radius_log2().map_or(RBig::ZERO, pow2))
 }
 

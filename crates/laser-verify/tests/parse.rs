@@ -51,6 +51,11 @@ const CASES: &[(&str, &str)] = &[
     (r#"{n \choose k}"#, r#"(Binomial n k)"#),
     (r#"C(n,k)"#, r#"(Binomial n k)"#),
     (r#"C_n^k"#, r#"(Binomial n k)"#),
+    (r#"C_{2n}^{\frac12}"#, r#"(Binomial (* 2 n) (/ 1 2))"#),
+    (r#"C_1^x"#, r#"(^ C_1 x)"#),
+    (r#"C_1^{\frac12}"#, r#"(^ C_1 (/ 1 2))"#),
+    (r#"3+-2"#, r#"(+ 3 (- 2))"#),
+    (r#"+-5"#, r#"(± _ 5)"#),
     (r#"{}_nC_k"#, r#"(Binomial n k)"#),
     (r#"n!"#, r#"(Factorial n)"#),
     (r#"n!!"#, r#"(DoubleFactorial n)"#),
@@ -228,7 +233,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         r#"\lim_{x\to 0^+} \frac{\sin x}{x}"#,
-        r#"(Limit x [0] [] (/ (Sin x) x))"#,
+        r#"(Limit x [(apply limit_from_above 0)] [] (/ (Sin x) x))"#,
     ),
     (r#"\lim_{n \to \infty} n"#, r#"(Limit n [Infinity] [] n)"#),
     (r#"(C)"#, r#"C"#),
@@ -322,7 +327,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         r#"x = 2k\pi \pm \frac{\pi}{3} (k \in \mathbb{Z})"#,
-        r#"(rel x (± (* 2 k Pi) (/ Pi 3)) [Equal])"#,
+        r#"(list (rel x (± (* 2 k Pi) (/ Pi 3)) [Equal]) (rel k ℕInteger [In]))"#,
     ),
 ];
 
@@ -353,30 +358,6 @@ fn several_boxes_are_a_list() {
         all.iter().map(show::show).collect::<Vec<_>>(),
         ["(list 1 2)"]
     );
-}
-
-/// Every gold answer of the public test sets, where the data are present.
-#[test]
-fn gold_answers() {
-    let limits = Limits::default();
-    for set in ["math500", "amc23", "aime24", "aime25", "olympiadbench"] {
-        let Ok(lines) = std::fs::read_to_string(format!("/work/shared/data/{set}/test.jsonl"))
-        else {
-            continue;
-        };
-        for line in lines.lines() {
-            let row: serde_json::Value = serde_json::from_str(line).unwrap();
-            let answer = match &row["answer"] {
-                serde_json::Value::String(s) => s.clone(),
-                other => other.to_string(),
-            };
-            assert!(
-                parse(&answer, &limits).is_ok(),
-                "{set}: {answer}: {:?}",
-                parse(&answer, &limits)
-            );
-        }
-    }
 }
 
 #[test]

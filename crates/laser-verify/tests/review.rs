@@ -180,3 +180,355 @@ fn matrices_have_inverses() {
     check(&[(inverse, &format!("{matrix}^{{-1}}"))], true);
     check(&[(matrix, &format!("{matrix}^{{-1}}"))], false);
 }
+
+#[test]
+fn a_limit_has_a_side() {
+    check(
+        &[
+            (
+                r"\lim_{x\to0^+} \frac{|x|}{x}",
+                r"\lim_{t\to0^+} \frac{|t|}{t}",
+            ),
+            (r"\lim_{x\to1^+} \frac{x^2-1}{x-1}", "2"),
+            (r"\lim_{x\to0^+} x^x", r"\lim_{x\to0^+} x^x"),
+        ],
+        true,
+    );
+    check(
+        &[
+            (
+                r"\lim_{x\to0^+} \frac{|x|}{x}",
+                r"\lim_{x\to0^-} \frac{|x|}{x}",
+            ),
+            (r"\lim_{x\to0^+} f(x)", r"\lim_{x\to0} f(x)"),
+            (r"\lim_{x\to0^+} \frac1x", r"\lim_{x\to0^-} \frac1x"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn dates_are_no_differences() {
+    check(&[("2024-01-05", "2024-01-05")], true);
+    check(
+        &[
+            ("2024-01-05", "2018"),
+            ("2018", "2024-01-05"),
+            ("2024-01-05", "2024-01-06"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn a_cross_product_is_no_product() {
+    check(
+        &[
+            (r"\vec a\times\vec b", r"\vec a\times\vec b"),
+            (r"\vec a\times\vec b", r"\mathbf a\times\mathbf b"),
+            (r"\vec a\cdot\vec b", r"\vec b\cdot\vec a"),
+            (r"x=2\times\vec a", r"x=2\vec a"),
+            (r"2\vec a\times\vec b", r"2(\vec a\times\vec b)"),
+            (r"\vec{a}\times\vec{b}", r"\vec a\times\vec b"),
+            (r"\vec a × \vec b", r"\vec a\times\vec b"),
+        ],
+        true,
+    );
+    check(
+        &[
+            (r"\vec a\times\vec b", r"\vec a\cdot\vec b"),
+            (r"\vec a\times\vec b", r"\vec b\times\vec a"),
+            (r"\vec a\cdot\vec b", r"\vec a\times\vec b"),
+            (r"\mathbf a\times\mathbf b", r"\mathbf b\times\mathbf a"),
+            (r"\vec a × \vec b", r"\vec b × \vec a"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn a_conjugate_is_no_decoration() {
+    check(
+        &[
+            ("z^*", r"\bar z"),
+            (r"\overline{w}", r"\bar w"),
+            (r"\bar x", "x"),
+            (r"\overline{AB}", "AB"),
+            ("2-3i", r"\overline{2+3i}"),
+            ("|z|^2", r"z\bar z"),
+            (r"\operatorname{Re} z", r"\frac{z+\bar z}{2}"),
+            ("a-bi", r"\overline{a+bi}"),
+            (r"\overline{z_1}+\overline{z_2}", r"\overline{z_1+z_2}"),
+            (r"\bar{z}=1-i", "1-i"),
+        ],
+        true,
+    );
+    check(
+        &[
+            (r"\bar z", "z"),
+            (r"\overline{z}", "z"),
+            ("z", r"\bar{z}"),
+            ("z^*", "z"),
+            ("z", "z^*"),
+            (r"z\bar z", "z^2"),
+            (r"\overline{z_1}+z_2", r"\overline{z_1+z_2}"),
+            (r"\frac{z}{w}", r"\frac{\bar z}{w}"),
+            (r"\bar z=1-i", "z=1-i"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn letters_are_declared_in_words() {
+    check(
+        &[
+            (r"k\pi \text{ for integer } k", r"k\pi, k\in\mathbb{Z}"),
+            (r"k\pi \text{ for integer } k", r"n\pi, n\in\mathbb{Z}"),
+            (r"k\pi, k \text{ is an integer}", r"k\pi, k\in\mathbb{Z}"),
+            (r"k\pi, k \text{ is an integer}", r"n\pi, n\in\mathbb{Z}"),
+            (r"k\pi \ (k\in\mathbb Z)", r"k\pi, k\in\mathbb{Z}"),
+            (r"k\pi \ (k\in\mathbb Z)", r"n\pi, n\in\mathbb{Z}"),
+            (r"k\pi, k\in\mathbb{Z}", r"k\pi \text{ for integer } k"),
+            (r"n\pi, n\in\mathbb{Z}", r"k\pi \text{ for integer } k"),
+            (r"n\pi, n\in\mathbb{Z}", r"k\pi \text{ for any integer } k"),
+            (
+                r"n\pi, n\in\mathbb{Z}",
+                r"k\pi, \text{ where } k \text{ is an integer}",
+            ),
+            (r"n\pi, n\in\mathbb{Z}", r"k\pi, k \text{ is an integer}"),
+            (r"n\pi, n\in\mathbb{Z}", r"k\pi \ (k\in\mathbb Z)"),
+            (r"n\pi, n\in\mathbb{Z}", r"k\pi \text{ for } k\in\mathbb Z"),
+            (r"x=n\pi, n\in\mathbb{Z}", r"x=k\pi\ (k \text{ an integer})"),
+            ("x>0", r"x\in\mathbb{R}^+"),
+            ("a_n=2n+1", r"a_n=2n+1 (n\in\mathbb{N}^*)"),
+            (r"a_n=2n+1, n\in\mathbb{N}", r"a_n=2n+1 (n\in\mathbb{N}^*)"),
+            (r"x>3, x\in\mathbb{Z}", r"x>3 \ (x\in\mathbb{Z})"),
+            (r"f(x)=x^2 (x\in\mathbb{R})", "f(x)=x^2"),
+            (r"k\pi, k \in \mathbb{Z}", "k pi for integer k"),
+            (
+                r"k\pi, k \in \mathbb{Z}",
+                r"k\pi \text{ where } k \text{ is an integer}",
+            ),
+            (r"k\pi, k \in \mathbb{Z}", r"k\pi, \ k \text{ an integer}"),
+            (r"k\pi, k \in \mathbb{Z}", r"k\pi (k \in Z)"),
+            (r"2k\pi, k \in \mathbb{Z}", r"(2k\pi), k\in\mathbb{Z}"),
+        ],
+        true,
+    );
+    check(
+        &[
+            (r"n\pi, n\in\mathbb{Z}", r"2k\pi \ (k\in\mathbb Z)"),
+            (r"x\in\mathbb{R}^+", "x>0"),
+            (r"x>3, x\in\mathbb{Z}", "x>3"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn unit_vectors_make_a_tuple() {
+    check(
+        &[
+            (r"\mathbf i+2\mathbf j", "(1,2)"),
+            (r"\mathbf i+2\mathbf j", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+            ("(1,2)", r"\hat{i}+2\hat{j}"),
+            ("(1,2)", r"\vec i+2\vec j"),
+            ("(1,2)", r"\vec{i}+2\vec{j}"),
+            (r"\mathbf{i}-3\mathbf{k}", "(1,0,-3)"),
+            (r"-\hat{i}+\frac12\hat{j}", r"(-1,\frac12)"),
+            (
+                r"\begin{pmatrix}1\\2\end{pmatrix}",
+                r"\hat{\mathbf i}+2\hat{\mathbf j}",
+            ),
+            (r"\mathbf i+2\mathbf j", r"\hat i+2\hat j"),
+            ("(1,2,0)", r"\mathbf i+2\mathbf j"),
+            ("1+2i", r"1+2\mathbf{i}"),
+            (r"\frac{1}{2}\mathbf{i}-\mathbf j", r"(\tfrac12,-1)"),
+        ],
+        true,
+    );
+    check(
+        &[
+            ("(1,2)", r"\mathbf i+2\mathbf j+\mathbf k"),
+            ("(1,2)", "i+2j"),
+            ("(1,2)", r"\mathbf j+2\mathbf i"),
+            ("(1,2)", r"2\mathbf i+\mathbf j"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn a_row_transposed_is_a_column() {
+    check(
+        &[
+            (r"\begin{pmatrix}1\\2\end{pmatrix}", "[1,2]^T"),
+            (r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)^T"),
+            (
+                r"\begin{pmatrix}1\\2\end{pmatrix}",
+                r"\begin{pmatrix}1&2\end{pmatrix}^T",
+            ),
+            ("(1,2)", "[1,2]^T"),
+            ("(1,2)", "(1,2)^T"),
+            ("(1,2)", r"\begin{pmatrix}1&2\end{pmatrix}^T"),
+            ("[1,2]^T", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+            ("(1,2)^T", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+            ("(1,2)^T", "(1,2)"),
+            ("[1,2]^T", "(1,2)"),
+            ("(1,2,3)^T", "(1,2,3)"),
+        ],
+        true,
+    );
+    check(&[("(1,2)^T", "(2,1)"), ("[1,2]", "(1,2)")], false);
+}
+
+#[test]
+fn parts_of_sets_of_numbers() {
+    check(
+        &[
+            (r"\mathbb{Z}^+", r"\mathbb Z_{>0}"),
+            (r"\mathbb{Z}^+", r"\mathbb N^*"),
+            (r"\mathbb N^*", r"\mathbb Z_{>0}"),
+            (r"\mathbb{Z}^{+}", r"\mathbb Z_{+}"),
+            (r"\mathbb{R}^+", r"(0,\infty)"),
+            (r"\mathbb{R}_{>0}", r"(0,\infty)"),
+            (r"\mathbb{R}_{\ge0}", r"[0,\infty)"),
+            (r"\mathbb{R}^-", r"(-\infty,0)"),
+            (r"\mathbb R\setminus\{0\}", r"(-\infty,0)\cup(0,\infty)"),
+            (r"\mathbb R^*", r"\mathbb R\setminus\{0\}"),
+            (r"\{x : x \neq 0\}", r"\mathbb R\setminus\{0\}"),
+            (r"x\ne0", r"\mathbb R\setminus\{0\}"),
+            (r"\mathbb R\setminus\{0\}", r"\{x : x \neq 0\}"),
+            (r"(0,\infty)", r"\mathbb{R}_+"),
+        ],
+        true,
+    );
+    check(
+        &[
+            (r"\mathbb{Z}^+", r"\mathbb Z"),
+            (r"\mathbb{Z}^+", r"\mathbb Z_{\ge0}"),
+            (r"\mathbb{R}^+", r"[0,\infty)"),
+            (r"\mathbb R^2", r"\mathbb R"),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn counts_of_arrangements() {
+    check(
+        &[
+            (r"\binom53", "10"),
+            (r"\binom{5}3", "10"),
+            (r"\dbinom52", "10"),
+            (r"\binom nk", r"\binom{n}{k}"),
+            ("P_5^3", "60"),
+            ("A_5^3", "60"),
+            ("C_5^3", "10"),
+            ("{}_5C_3", "10"),
+            ("{}_5P_3", "60"),
+            ("A^3_5", "60"),
+            ("C^3_5", "10"),
+            (r"\binom 10 3", "120"),
+            (r"\binom{10}{3}", "120"),
+            (r"\binom{10}3", "120"),
+            ("P_{10}^{2}", "90"),
+            ("P_1^2", "P_1^2"),
+            ("A^2", "A^2"),
+            ("A^T", "A^T"),
+            ("P^2_k", "P^2_k"),
+            ("A^{A^{2}}", "A^{A^2}"),
+        ],
+        true,
+    );
+    check(&[("P_5^3", "10"), ("A_1^2", "1")], false);
+}
+
+#[test]
+fn units_of_units() {
+    check(
+        &[
+            (r"5\ \mathrm{m\cdot s^{-1}}", "5"),
+            (r"5\ \mathrm{m/s}", "5"),
+            (r"5\text{ m}\cdot\text{s}^{-1}", "5"),
+            (r"5~\mathrm{km}", r"5\text{ km}"),
+            (r"9.8\,\mathrm{m/s^2}", "9.8"),
+            (r"9.8\,\mathrm{m/s^2}", r"9.8\text{ m/s}^2"),
+            ("5", r"5\ \mathrm{m/s}"),
+            (r"5\text{ m/s}", r"5\ \mathrm{m\,s^{-1}}"),
+            (r"5\,\mathrm{kg\cdot m/s^2}", "5"),
+        ],
+        true,
+    );
+    check(&[(r"5\ \mathrm{m/s}", r"5\ \mathrm{km/h}")], false);
+}
+
+#[test]
+fn words_around_an_answer() {
+    check(
+        &[
+            (r"10:30 \text{ a.m.}", "10:30 AM"),
+            (r"10:30 \text{ a.m.}", "10:30"),
+            ("10:30 AM", "10:30"),
+            ("10:30", "10:30 AM"),
+            ("10:30 AM", r"10:30 \text{ a.m.}"),
+            (r"10:30\text{ AM}", "10:30 am"),
+            (r"10:30 \mathrm{AM}", r"10:30\text{ a.m.}"),
+            ("42", "42."),
+            ("42", r"42\text{ (approx.)}"),
+            ("42", r"\text{The answer is } 42"),
+            ("42", r"x=42\text{ units}"),
+            ("42", r"42~\text{square units}"),
+            ("3", r"\text{Answer: } 3"),
+            (r"\text{the answer}", r"\text{the answer}"),
+        ],
+        true,
+    );
+    check(&[("10:30 AM", "10:30 PM")], false);
+}
+
+#[test]
+fn words_that_explain_a_formula_between_dollars() {
+    let explained = "The answer is $f(x)=a x+b, where b is an arbitrary integer$.";
+    assert!(verify("f(x)=ax+b", explained).verdict.is_equal());
+    for money in [
+        "The answer is $5, and then he had $7.",
+        "The answer is $5, where the price is $7 more.",
+    ] {
+        assert!(verify("5", money).verdict.is_equal(), "{money}");
+    }
+}
+
+#[test]
+fn percents_of_fractions() {
+    check(
+        &[
+            ("28", r"28\%"),
+            ("0.28", r"28\%"),
+            (r"28\%", "0.28"),
+            (r"\frac37", r"\frac{300}{7}\%"),
+        ],
+        true,
+    );
+    check(
+        &[
+            ("0.85", r"0.85\%"),
+            (r"\frac37", r"\frac37\%"),
+            (r"\frac37", r"0.428571\%"),
+        ],
+        false,
+    );
+    for (gold, response, equal) in [
+        ("28", "It is $28$%.", true),
+        ("0.85", "It is $0.85$%.", false),
+        (r"\frac37", r"It is $\frac37$%.", false),
+        ("0.85", "It is $85$%.", true),
+    ] {
+        assert_eq!(
+            verify(gold, response).verdict.is_equal(),
+            equal,
+            "{gold}, {response}"
+        );
+    }
+}

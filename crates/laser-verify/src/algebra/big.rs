@@ -5,7 +5,7 @@ use dashu_ratio::RBig;
 
 use super::poly::{self, Atom, Poly};
 use super::{Algebra, AtomKind, Fraction, Result, Stop};
-use crate::ast::{Big, Constant, Expr};
+use crate::ast::{Big, Constant, Expr, FROM_ABOVE, FROM_BELOW};
 
 /// Longer sums keep their sign.
 const LONGEST_SUM: i64 = 4096;
@@ -132,7 +132,15 @@ impl Algebra<'_> {
         let stand_in = self.symbol(&name)?;
         let atom = self.intern(AtomKind::Symbol(name))?;
         let value = self.lower_bound(variable, stand_in.clone(), body)?;
-        let (near, lower) = match infinity(point) {
+        // Without a pole a rational function has the same limit from both sides; the side counts
+        // only for the limits that keep their sign.
+        let (side, point) = match point {
+            Expr::Apply(side, points) if matches!(side.as_str(), FROM_ABOVE | FROM_BELOW) => {
+                (Some(side), points.first().unwrap_or(point))
+            }
+            _ => (None, point),
+        };
+        let (near, mut lower) = match point.infinity() {
             Some(sign) => {
                 let lower = self.symbol(if sign { "#infinity" } else { "#minus_infinity" })?;
                 let sign = Fraction::integer(if sign { 1 } else { -1 });
@@ -148,6 +156,9 @@ impl Algebra<'_> {
             // variable, which the arithmetic cancels.
             let moved = self.substitute(&value, atom, &near)?;
             return self.substitute(&moved, atom, &Fraction::integer(0));
+        }
+        if let Some(side) = side {
+            lower = Fraction::atom(self.intern(AtomKind::Apply(side.clone(), vec![lower]))?);
         }
         let kind = AtomKind::Big {
             kind: Big::Limit,
@@ -191,14 +202,5 @@ impl Algebra<'_> {
             sum = self.add(&sum, &term)?;
         }
         Ok(sum)
-    }
-}
-
-/// Which infinity the expression is: `true` for the positive one.
-fn infinity(expr: &Expr) -> Option<bool> {
-    match expr {
-        Expr::Constant(Constant::Infinity) => Some(true),
-        Expr::Negate(inner) => infinity(inner).map(|sign| !sign),
-        _ => None,
     }
 }

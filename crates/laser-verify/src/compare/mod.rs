@@ -17,7 +17,7 @@ mod scalar;
 mod text;
 
 use crate::algebra::{Algebra, Stop};
-use crate::ast::{Expr, Function, NumberSet, Relation};
+use crate::ast::{Expr, Function, NumberSet, Relation, SetOperator};
 use crate::limits::{Budget, Exhausted, Limits};
 
 /// Choices about what counts as equal.
@@ -224,6 +224,29 @@ fn declaration(expr: &Expr) -> Option<(String, Expr)> {
     }
 }
 
+/// Whether one set is ℕ and the other the integers from 0 or from 1 on: where ℕ begins is a
+/// convention, which a statement about a letter does not mean to change.
+fn starts_by_convention(left: &Expr, right: &Expr) -> bool {
+    let natural = |set: &Expr| *set == Expr::NumberSet(NumberSet::Natural);
+    let zero = dashu_int::IBig::ZERO;
+    let counted = |set: &Expr| match set {
+        Expr::SetOperation(SetOperator::Intersection, parts) => match &parts[..] {
+            [Expr::NumberSet(NumberSet::Integer), Expr::Tuple(ends)] => {
+                matches!(&ends[..], [Expr::Integer(low), _] if *low == zero)
+            }
+            [
+                Expr::NumberSet(NumberSet::Integer),
+                Expr::Interval { low, .. },
+            ] => {
+                matches!(&**low, Expr::Integer(low) if *low == zero)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    natural(left) && counted(right) || counted(left) && natural(right)
+}
+
 fn collection(items: &[Expr]) -> Shape {
     let mut flat = Vec::new();
     flatten(items, &mut flat);
@@ -398,7 +421,7 @@ impl Comparison<'_> {
             (None, Some(a)) => Some(self.equal(gold, &a.rest)?),
             (Some(g), Some(a)) if g.letters.len() == a.letters.len() => {
                 for ((_, set), (_, other)) in g.letters.iter().zip(&a.letters) {
-                    if !self.equal(set, other)? {
+                    if !starts_by_convention(set, other) && !self.equal(set, other)? {
                         return Ok(Some(false));
                     }
                 }

@@ -10,7 +10,7 @@ use dashu_int::IBig;
 
 use super::{Chain, Comparison, Result, Undecided, text};
 use crate::algebra::{AtomKind, Fraction, Poly, Stop};
-use crate::ast::{Constant, Expr, Function, NumberSet, Relation, SetOperator};
+use crate::ast::{Expr, Function, NumberSet, Relation, SetOperator};
 use crate::numeric;
 
 /// More boundaries than this are not sorted.
@@ -266,7 +266,7 @@ impl Comparison<'_> {
         high_closed: bool,
         boundaries: &mut Boundaries,
     ) -> Found<Region> {
-        let mut bound = |value: &Expr, sign: bool| match infinite(value) {
+        let mut bound = |value: &Expr, sign: bool| match value.infinity() {
             Some(positive) if positive == sign => Ok(None),
             Some(_) => Err(NoRegion::Form),
             None if is_constant(value) => Ok(Some(boundaries.add(value))),
@@ -618,14 +618,6 @@ fn element_of_reals(element: &Expr) -> Option<&str> {
 
 fn is_constant(expr: &Expr) -> bool {
     numeric::variables(expr).is_empty()
-}
-
-fn infinite(expr: &Expr) -> Option<bool> {
-    match expr {
-        Expr::Constant(Constant::Infinity) => Some(true),
-        Expr::Negate(inner) => infinite(inner).map(|positive| !positive),
-        _ => None,
-    }
 }
 
 /// Coefficients by power of the variable; `None` when it occurs inside a function.

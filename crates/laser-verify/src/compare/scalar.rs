@@ -197,6 +197,8 @@ impl Comparison<'_> {
         let mut kinds = Vec::new();
         if counts(gold) || counts(answer) {
             kinds.push(Sample::Integer);
+        } else if conjugates(gold) || conjugates(answer) {
+            kinds.push(Sample::Conjugate);
         } else if g.imaginary || a.imaginary {
             kinds.push(Sample::Complex);
         } else if g.branches || a.branches || g.non_analytic || a.non_analytic {
@@ -256,7 +258,7 @@ impl Comparison<'_> {
                 None => {}
             }
             let enough = match kind {
-                Sample::Complex => true,
+                Sample::Complex | Sample::Conjugate => true,
                 Sample::Real { .. } | Sample::Integer => trial + 1 >= KINDS_OF_POINTS,
             };
             if agreed >= POINTS && enough {
@@ -332,6 +334,9 @@ enum Sample {
         reach: RBig,
     },
     Complex,
+    /// Where conjugates are taken: the letters of complex numbers complex, the others real, as
+    /// a and b are in the conjugate of a + bi.
+    Conjugate,
     /// Positive integers, for factorials, binomials and sums with a symbolic bound.
     Integer,
 }
@@ -340,7 +345,7 @@ impl Sample {
     fn domain(&self) -> Domain {
         match self {
             Self::Real { .. } | Self::Integer => Domain::Real,
-            Self::Complex => Domain::Complex,
+            Self::Complex | Self::Conjugate => Domain::Complex,
         }
     }
 
@@ -365,7 +370,10 @@ impl Sample {
                     };
                     (value, RBig::ZERO)
                 }
-                Self::Complex => (stream.rational(None), stream.rational(None)),
+                Self::Conjugate if !name.starts_with(['z', 'w']) => {
+                    (stream.rational(None), RBig::ZERO)
+                }
+                Self::Complex | Self::Conjugate => (stream.rational(None), stream.rational(None)),
                 // Odd and even ones in turn, for each variable at its own pace: (−1)^n is not 1.
                 Self::Integer => {
                     let parity = trial as u64 >> (place % 3) & 1;
@@ -623,4 +631,15 @@ fn number(value: &RBig) -> Expr {
         Box::new(Expr::Integer(numerator)),
         Box::new(Expr::Integer(IBig::from(denominator))),
     )
+}
+
+/// Whether the conjugate of something with variables is taken.
+fn conjugates(expr: &Expr) -> bool {
+    let mut found = false;
+    text::map(expr, &mut |node| {
+        found |= matches!(node, Expr::Call(Function::Conjugate, arguments)
+            if arguments.iter().any(|argument| !numeric::variables(argument).is_empty()));
+        None
+    });
+    found
 }

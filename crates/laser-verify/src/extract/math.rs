@@ -253,6 +253,14 @@ fn is_money(content: &str, next: Option<u8>) -> bool {
     if content.trim_end().ends_with(['=', '+', '*', '×']) {
         return true;
     }
+    // `$f(x)=ax+b, where b is an integer$`: the words explain the formula before them. A price
+    // would begin with a digit.
+    let content = match content.find(", where ") {
+        Some(at) if content.starts_with(|c: char| c.is_ascii_alphabetic() || c == '\\') => {
+            &content[..at]
+        }
+        _ => content,
+    };
     let starts_spaced = content.starts_with(char::is_whitespace);
     let ends_spaced = content.ends_with(char::is_whitespace);
     let mut words = bare_words(content).filter(|word| !is_one_of(word, &FUNCTIONS));

@@ -5,7 +5,6 @@
 //! partial ones return `None`.
 
 use super::mag::Mag;
-use dashu_float::{FBig, round::mode};
 use dashu_int::{
     IBig, Sign, Word,
     ops::{BitTest, DivRem, SquareRoot, UnsignedAbs},
@@ -233,7 +232,8 @@ impl Float {
         if self.is_negative() { -size } else { size }
     }
 
-    pub fn to_fbig(&self) -> FBig<mode::Zero, 2> {
-        FBig::from_parts(self.significand.clone(), self.exponent as isize)
+    /// `m` and `e` of `m · 2^e`.
+    pub fn into_parts(self) -> (IBig, i64) {
+        (self.significand, self.exponent)
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{Domain, NumericError, float::Float, mag::Mag};
 use crate::limits::Budget;
-use dashu_float::{FBig, round::mode};
 use dashu_int::ops::BitTest;
 use dashu_int::{IBig, Sign};
 use dashu_ratio::RBig;
@@ -151,9 +150,9 @@ impl Real {
         }
     }
 
-    /// The midpoint as a binary float: the value cut to `bits` digits where it is exact.
-    pub fn midpoint(&self, bits: usize) -> FBig<mode::Zero, 2> {
-        self.parts(bits.max(1)).0.to_fbig()
+    /// The midpoint as `m` and `e` of `m · 2^e`: the value cut to `bits` digits where it is exact.
+    pub fn midpoint(&self, bits: usize) -> (IBig, i64) {
+        self.parts(bits.max(1)).0.into_parts()
     }
 
     /// An exponent `r` such that the value is within `2^r` of the midpoint; `None` if exact.

@@ -2,58 +2,6 @@
 
 use crate::ast::{Constant, Expr, Function};
 
-/// The nodes directly below one.
-fn children(expr: &Expr) -> Vec<&Expr> {
-    match expr {
-        Expr::Integer(_)
-        | Expr::Decimal { .. }
-        | Expr::Based { .. }
-        | Expr::Constant(_)
-        | Expr::Symbol(_)
-        | Expr::Text(_)
-        | Expr::NumberSet(_) => Vec::new(),
-        Expr::Sum(all)
-        | Expr::Product(all)
-        | Expr::Call(_, all)
-        | Expr::Apply(_, all)
-        | Expr::Tuple(all)
-        | Expr::List(all)
-        | Expr::And(all)
-        | Expr::Or(all)
-        | Expr::Set(all)
-        | Expr::SetOperation(_, all)
-        | Expr::Matrix { entries: all, .. }
-        | Expr::Ratio(all)
-        | Expr::Relation { terms: all, .. } => all.iter().collect(),
-        Expr::Quotient(a, b)
-        | Expr::Power(a, b)
-        | Expr::SetBuilder {
-            element: a,
-            condition: b,
-        }
-        | Expr::Interval {
-            low: a, high: b, ..
-        } => vec![a, b],
-        Expr::Negate(inner)
-        | Expr::Percent(inner)
-        | Expr::Degrees(inner)
-        | Expr::WithUnit {
-            quantity: inner, ..
-        } => vec![inner],
-        Expr::PlusMinus { left, right, .. } => {
-            left.iter().chain(Some(right)).map(AsRef::as_ref).collect()
-        }
-        Expr::Big {
-            lower, upper, body, ..
-        } => lower
-            .iter()
-            .chain(upper)
-            .chain(Some(body))
-            .map(AsRef::as_ref)
-            .collect(),
-    }
-}
-
 /// Names of the variables of an expression, sorted, each once. Free ones only: a variable that a
 /// sum, a limit, an integral with bounds or a set of `{x | …}` binds is left out inside of it.
 pub fn variables(expr: &Expr) -> Vec<String> {
@@ -96,7 +44,7 @@ pub fn variables(expr: &Expr) -> Vec<String> {
                 }
                 open.extend([(element.as_ref(), inner), (condition.as_ref(), inner)]);
             }
-            _ => open.extend(children(expr).into_iter().map(|child| (child, scope))),
+            _ => open.extend(expr.children().into_iter().map(|child| (child, scope))),
         }
     }
     found.sort_unstable();
@@ -112,7 +60,7 @@ fn bound_by(element: &Expr) -> Vec<&str> {
         match expr {
             Expr::Symbol(name) => names.push(name.as_str()),
             Expr::Relation { terms, .. } => open.extend(terms.first()),
-            _ => open.extend(children(expr)),
+            _ => open.extend(expr.children()),
         }
     }
     names
@@ -149,7 +97,7 @@ pub fn features(expr: &Expr) -> Features {
             }
             _ => {}
         }
-        open.extend(children(expr));
+        open.extend(expr.children());
     }
     features
 }

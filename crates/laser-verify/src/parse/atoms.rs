@@ -8,6 +8,32 @@ use super::token::Kind;
 use crate::ast::{Constant, Expr, Function};
 use dashu_int::IBig;
 
+/// How many ways there are to choose k of n, in order or not.
+fn arrangements(n: Expr, k: Expr, ordered: bool) -> Expr {
+    let choices = Expr::Call(Function::Binomial, vec![n, k.clone()]);
+    if ordered {
+        product(vec![choices, Expr::Call(Function::Factorial, vec![k])])
+    } else {
+        choices
+    }
+}
+
+/// The conjugate of what is plainly complex: a sum, as `a + bi`, and the letters of complex
+/// numbers. Over anything else a bar is a decoration: the mean `\bar x`, the segment
+/// `\overline{AB}`.
+pub(super) fn conjugate(inner: Expr) -> Expr {
+    let complex = match &inner {
+        Expr::Sum(_) => true,
+        Expr::Symbol(name) => matches!(name.split('_').next(), Some("z" | "w")),
+        _ => false,
+    };
+    if complex {
+        Expr::Call(Function::Conjugate, vec![inner])
+    } else {
+        inner
+    }
+}
+
 impl Parser<'_> {
     /// An operand with its postfixes.
     pub fn factor(&mut self) -> Parsed {
@@ -101,18 +127,20 @@ impl Parser<'_> {
             }
             Kind::Binom => {
                 self.bump();
-                let n = self.argument()?;
+                // `\binom53` has single digits; blanks in `\binom 10 3` say where a number ends.
+                let apart = matches!(self.peek_at(1), Some(Kind::Number(_)));
+                let n = if apart {
+                    self.argument()?
+                } else {
+                    self.digit_argument()?
+                };
                 let k = self.argument()?;
                 Ok(Expr::Call(Function::Binomial, vec![n, k]))
             }
             Kind::Overline => {
                 self.bump();
                 let inner = self.argument()?;
-                Ok(if matches!(inner, Expr::Sum(_)) {
-                    Expr::Call(Function::Conjugate, vec![inner])
-                } else {
-                    inner
-                })
+                Ok(conjugate(inner))
             }
             // `{}_nC_k`: the empty group is gone.
             Kind::Underscore => self.left_index(),
@@ -123,10 +151,47 @@ impl Parser<'_> {
     fn left_index(&mut self) -> Parsed {
         self.bump();
         let n = self.argument()?;
-        self.expect(&Kind::Letter('C'), "`C` after an index on the left")?;
+        let ordered = self.eat(&Kind::Letter('P'));
+        if !ordered {
+            self.expect(&Kind::Letter('C'), "`C` after an index on the left")?;
+        }
         self.expect(&Kind::Underscore, "an index")?;
         let k = self.argument()?;
-        Ok(Expr::Call(Function::Binomial, vec![n, k]))
+        Ok(arrangements(n, k, ordered))
+    }
+
+    /// `A_5^3`, `P^3_5`, `C^3_5`: of two numbers, the lower the larger, and nothing else. Only
+    /// tokens are looked at: to parse and go back would double the work at every level.
+    fn scripts(&mut self, c: char) -> Result<Option<Expr>, ParseError> {
+        let number =
+            |at: usize| match (self.peek_at(at), self.peek_at(at + 1), self.peek_at(at + 2)) {
+                (Some(Kind::Number(n)), _, _) => Some((n.clone(), at + 1)),
+                (Some(Kind::LBrace), Some(Kind::Number(n)), Some(Kind::RBrace)) => {
+                    Some((n.clone(), at + 3))
+                }
+                _ => None,
+            };
+        let below = self.peek() == Some(&Kind::Underscore);
+        let other = if below { Kind::Caret } else { Kind::Underscore };
+        let Some((first, at)) = number(1) else {
+            return Ok(None);
+        };
+        let Some((second, end)) = number(at + 1).filter(|_| self.peek_at(at) == Some(&other))
+        else {
+            return Ok(None);
+        };
+        let (n, k) = if below {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let (n, k) = (self.literals().number(&n)?, self.literals().number(&k)?);
+        if !matches!((&n, &k), (Expr::Integer(n), Expr::Integer(k)) if n >= k) {
+            return Ok(None);
+        }
+        self.skip(end);
+        self.count()?;
+        Ok(Some(arrangements(n, k, c != 'C')))
     }
 
     /// A literal; with a fraction of two integers after it, a mixed number.
@@ -249,9 +314,18 @@ impl Parser<'_> {
     fn letter(&mut self, c: char) -> Parsed {
         self.bump();
         match (c, self.peek()) {
-            ('C', Some(Kind::Underscore)) => {
-                if let Some(binomial) = self.choose()? {
-                    return Ok(binomial);
+            ('A' | 'P' | 'C', Some(script @ (Kind::Underscore | Kind::Caret))) => {
+                let below = *script == Kind::Underscore;
+                if let Some(count) = self.scripts(c)? {
+                    return Ok(count);
+                }
+                if !below {
+                    return Ok(self.plain_letter(c));
+                }
+                if c == 'C'
+                    && let Some(count) = self.choose()?
+                {
+                    return Ok(count);
                 }
             }
             ('C', Some(Kind::LParen)) => {
@@ -268,26 +342,43 @@ impl Parser<'_> {
         self.symbol(c.to_string())
     }
 
-    /// `C_n^k` where it can only be a binomial coefficient.
+    /// `C_n^k` with an index that is not a number: those of two numbers are [`Self::scripts`], and
+    /// `C_1^x` is a power of a constant.
     fn choose(&mut self) -> Result<Option<Expr>, ParseError> {
-        let (start, nodes) = (self.pos, self.nodes);
+        let end = match self.peek_at(1) {
+            Some(Kind::Letter(_) | Kind::Name(_)) => Some(2),
+            Some(Kind::LBrace) => self.group_end(1),
+            _ => None,
+        };
+        if end.is_none_or(|end| self.peek_at(end) != Some(&Kind::Caret)) {
+            return Ok(None);
+        }
         self.bump();
-        if let Ok(n) = self.argument()
-            && self.eat(&Kind::Caret)
-            && let Ok(k) = self.argument()
-        {
-            let sure = match (&n, &k) {
-                (Expr::Integer(n), Expr::Integer(k)) => n >= k,
-                (Expr::Integer(_), _) => false,
-                _ => true,
-            };
-            if sure {
-                return Ok(Some(Expr::Call(Function::Binomial, vec![n, k])));
+        let n = self.argument()?;
+        self.expect(&Kind::Caret, "`^` after the index")?;
+        let k = self.argument()?;
+        Ok(Some(arrangements(n, k, false)))
+    }
+
+    /// Behind the brace that closes the group at `at`, which must hold a formula other than a
+    /// single number.
+    fn group_end(&self, at: usize) -> Option<usize> {
+        let number = matches!(self.peek_at(at + 1), Some(Kind::Number(_)))
+            && self.peek_at(at + 2) == Some(&Kind::RBrace);
+        if number {
+            return None;
+        }
+        let mut depth = 0usize;
+        for end in at.. {
+            match self.peek_at(end)? {
+                Kind::LBrace => depth += 1,
+                Kind::RBrace if depth == 1 => return Some(end + 1),
+                Kind::RBrace => depth -= 1,
+                Kind::Text(_) => return None,
+                _ => {}
             }
         }
-        self.pos = start;
-        self.nodes = nodes;
-        Ok(None)
+        None
     }
 
     /// A symbol with its indices and primes; a function if it is called like one.

@@ -3,7 +3,7 @@
 use super::cursor::{Inner, Parser};
 use super::grammar::{Parsed, product};
 use super::token::Kind;
-use crate::ast::{Big, Expr, Function, Relation};
+use crate::ast::{Big, Expr, FROM_ABOVE, FROM_BELOW, Function, Relation};
 use dashu_int::IBig;
 
 /// A bound variable and where it starts.
@@ -177,11 +177,12 @@ impl Parser<'_> {
         }
         self.count()?;
         let lower = self.nested(Some(Inner::None), Self::sum)?;
-        // From which side a limit is approached does not change what it is compared with.
         let lower = match lower {
-            Expr::Power(point, side) if matches!(&*side, Expr::Symbol(s) if s == "+" || s == "-") => {
-                *point
-            }
+            Expr::Power(point, side) => match &*side {
+                Expr::Symbol(s) if s == "+" => Expr::Apply(FROM_ABOVE.to_owned(), vec![*point]),
+                Expr::Symbol(s) if s == "-" => Expr::Apply(FROM_BELOW.to_owned(), vec![*point]),
+                _ => Expr::Power(point, side),
+            },
             other => other,
         };
         if self.peek() != Some(&Kind::RBrace) {

@@ -3,7 +3,7 @@
 use super::ParseError;
 use super::cursor::{Inner, Parser};
 use super::token::Kind;
-use crate::ast::{Expr, Function, Relation, SetOperator};
+use crate::ast::{CROSS, Expr, Function, Relation, SetOperator};
 
 pub(super) type Parsed = Result<Expr, ParseError>;
 
@@ -320,6 +320,15 @@ impl Parser<'_> {
                 Some(Kind::Times) => {
                     self.bump();
                     factors.push(self.signed_factor()?);
+                }
+                Some(Kind::Cross) => {
+                    self.bump();
+                    let right = self.factor()?;
+                    chain += 1;
+                    self.check_depth(chain)?;
+                    self.count()?;
+                    let left = factors.pop().ok_or_else(|| self.unexpected("a vector"))?;
+                    factors.push(Expr::Apply(CROSS.to_owned(), vec![left, right]));
                 }
                 Some(Kind::Divide) => {
                     self.bump();

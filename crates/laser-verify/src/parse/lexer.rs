@@ -5,6 +5,18 @@ use super::source::Char;
 use super::token::{Environment, Kind, Token};
 use crate::ast::Relation;
 
+/// Commands that make a letter a vector.
+pub(super) const VECTORS: [&str; 8] = [
+    "vec",
+    "mathbf",
+    "boldsymbol",
+    "bm",
+    "pmb",
+    "hat",
+    "widehat",
+    "overrightarrow",
+];
+
 /// Splits `chars` into tokens. Never fails: a character without meaning becomes a name or a
 /// [`Kind::Dot`], which the grammar then refuses.
 pub(super) fn lex(chars: &[Char]) -> Vec<Token> {
@@ -20,6 +32,7 @@ pub(super) fn lex(chars: &[Char]) -> Vec<Token> {
         not: false,
         money: dollars_are_money(chars),
         points: false,
+        vector: None,
     };
     while lexer.pos < chars.len() {
         lexer.step();
@@ -44,6 +57,8 @@ pub(super) struct Lexer<'a> {
     pub money: bool,
     /// The next run of letters names points (`\angle ABC`), not a word.
     pub points: bool,
+    /// How many tokens there were before the last letter that is marked as a vector.
+    pub vector: Option<usize>,
 }
 
 /// For every `{` the index of its `}`, `usize::MAX` where there is none.
@@ -286,10 +301,57 @@ impl Lexer<'_> {
             name.truncate(length);
             action = commands::action(&name);
         }
+        if name == "times" && self.crosses(0) {
+            self.push(Kind::Cross, from);
+            return;
+        }
+        if VECTORS.contains(&name.as_str()) {
+            self.vector = Some(self.tokens.len());
+        }
         match action {
             Some(action) => self.act(action, &name, from),
             None => self.push(Kind::Name(name), from),
         }
+    }
+
+    /// Whether vectors stand on both sides of the sign that ends so many characters on: `\vec a \times \vec b` is neither
+    /// `\vec a \cdot \vec b` nor `\vec b \times \vec a`.
+    pub fn crosses(&self, mut ahead: usize) -> bool {
+        let left = self.vector.and_then(|at| self.tokens.get(at..));
+        let letter = left.is_some_and(|tokens| {
+            matches!(
+                tokens,
+                [Token {
+                    kind: Kind::Letter(_),
+                    ..
+                }] | [
+                    Token {
+                        kind: Kind::LBrace,
+                        ..
+                    },
+                    Token {
+                        kind: Kind::Letter(_),
+                        ..
+                    },
+                    Token {
+                        kind: Kind::RBrace,
+                        ..
+                    }
+                ]
+            )
+        });
+        while self.peek(ahead).is_some_and(char::is_whitespace) {
+            ahead += 1;
+        }
+        letter
+            && self.peek(ahead) == Some('\\')
+            && VECTORS.iter().any(|name| {
+                let end = ahead + 1 + name.len();
+                name.chars()
+                    .enumerate()
+                    .all(|(i, c)| self.peek(ahead + 1 + i) == Some(c))
+                    && !self.peek(end).is_some_and(|c| c.is_ascii_alphabetic())
+            })
     }
 
     /// The `[2pt]` of `\\[2pt]`.

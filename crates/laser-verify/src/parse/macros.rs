@@ -102,6 +102,14 @@ impl Lexer<'_> {
             return;
         };
         let cleaned = clean(&content);
+        if name != "mathbf"
+            && self.tokens.last().is_some_and(|t| t.kind.ends_operand())
+            && let Some(unit) = super::units::compound(&cleaned)
+        {
+            self.pos += length;
+            self.push(Kind::Text(unit), from);
+            return;
+        }
         let words = cleaned.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
         if !words || cleaned.is_empty() {
             return;

@@ -14,11 +14,13 @@ mod literal;
 mod macros;
 mod numbers;
 mod postfix;
+mod remarks;
 mod source;
 mod symbols;
 mod tables;
 mod token;
 mod units;
+mod vectors;
 mod words;
 
 use crate::ast::Expr;
@@ -161,8 +163,14 @@ fn boxes(chars: &[Char]) -> Vec<(&[Char], usize)> {
 }
 
 fn readings(text: &str, chars: &[Char], limits: &Limits) -> Result<Vec<Expr>, ParseError> {
-    let lexed = lexer::lex(source::trim(chars));
+    let chars = source::trim(chars);
+    if let Some(date) = remarks::date(chars) {
+        return Ok(vec![Expr::Text(date)]);
+    }
+    let lexed = lexer::lex(chars);
     let mut tokens = words::resolve(&lexed, false);
+    remarks::drop_opening(&mut tokens);
+    remarks::declarations(&mut tokens);
     cut_clause(&mut tokens);
     if tokens.iter().all(|t| {
         matches!(
@@ -195,6 +203,11 @@ fn readings(text: &str, chars: &[Char], limits: &Limits) -> Result<Vec<Expr>, Pa
             Err(e) => error = error.or(Some(e)),
         }
     }
+    let vectors = match readings.as_slice() {
+        [only] => vectors::tuples(chars, only),
+        _ => Vec::new(),
+    };
+    readings.extend(vectors);
     match error {
         Some(error) if readings.is_empty() => Err(error),
         _ => Ok(readings),
@@ -212,60 +225,9 @@ fn check_depth(expr: &Expr, limits: &Limits) -> Result<(), ParseError> {
                 limit: limits.depth,
             });
         }
-        children(expr, |child| pending.push((child, depth + 1)));
+        pending.extend(expr.children().into_iter().map(|child| (child, depth + 1)));
     }
     Ok(())
-}
-
-fn children<'a>(expr: &'a Expr, mut visit: impl FnMut(&'a Expr)) {
-    match expr {
-        Expr::Integer(_)
-        | Expr::Decimal { .. }
-        | Expr::Based { .. }
-        | Expr::Constant(_)
-        | Expr::Symbol(_)
-        | Expr::Text(_)
-        | Expr::NumberSet(_) => {}
-        Expr::Sum(all)
-        | Expr::Product(all)
-        | Expr::Call(_, all)
-        | Expr::Apply(_, all)
-        | Expr::Tuple(all)
-        | Expr::List(all)
-        | Expr::And(all)
-        | Expr::Or(all)
-        | Expr::Set(all)
-        | Expr::SetOperation(_, all)
-        | Expr::Matrix { entries: all, .. }
-        | Expr::Ratio(all)
-        | Expr::Relation { terms: all, .. } => all.iter().for_each(visit),
-        Expr::Quotient(a, b) | Expr::Power(a, b) => {
-            visit(a);
-            visit(b);
-        }
-        Expr::SetBuilder { element, condition } => {
-            visit(element);
-            visit(condition);
-        }
-        Expr::Interval { low, high, .. } => {
-            visit(low);
-            visit(high);
-        }
-        Expr::Negate(only)
-        | Expr::Percent(only)
-        | Expr::Degrees(only)
-        | Expr::WithUnit { quantity: only, .. } => visit(only),
-        Expr::PlusMinus { left, right, .. } => {
-            left.iter().for_each(|e| visit(e));
-            visit(right);
-        }
-        Expr::Big {
-            lower, upper, body, ..
-        } => {
-            lower.iter().chain(upper).for_each(|e| visit(e));
-            visit(body);
-        }
-    }
 }
 
 /// Cuts a clause that explains a finished answer: `f(x)=ax+b, where b is …`.

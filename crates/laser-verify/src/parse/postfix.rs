@@ -1,16 +1,28 @@
 //! What stands behind an operand: powers, indices, factorials, signs of per cent and degrees.
 
 use super::ParseError;
+use super::atoms::conjugate;
 use super::cursor::Parser;
 use super::grammar::{Parsed, negate};
 use super::token::Kind;
-use crate::ast::{Constant, Expr, Function};
+use crate::ast::{Constant, Expr, Function, NumberSet, Relation, SetOperator};
 use dashu_int::IBig;
+
+/// A part of a set of numbers.
+#[derive(PartialEq)]
+enum Part {
+    NonZero,
+    /// The positive numbers or the negative ones, with zero or without.
+    Sign(bool, bool),
+}
 
 impl Parser<'_> {
     pub fn postfixes(&mut self, mut base: Expr) -> Parsed {
         let mut chain = 0;
         loop {
+            if matches!(base, Expr::NumberSet(_)) && self.part_of_set(&mut base) {
+                continue;
+            }
             let next = match self.peek() {
                 Some(Kind::Bang) => Expr::Call(Function::Factorial, vec![base]),
                 Some(Kind::DoubleBang) => Expr::Call(Function::DoubleFactorial, vec![base]),
@@ -71,16 +83,93 @@ impl Parser<'_> {
         }
     }
 
+    /// Takes the script of `\mathbb{R}^+`, `\mathbb{Z}_{\ge 0}`, `\mathbb{N}^*` and makes the set
+    /// the part of it that is meant. Of the reals that is an interval.
+    fn part_of_set(&mut self, base: &mut Expr) -> bool {
+        let Expr::NumberSet(set) = *base else {
+            return false;
+        };
+        if !matches!(self.peek(), Some(Kind::Caret | Kind::Underscore)) {
+            return false;
+        }
+        let braced = usize::from(self.peek_at(1) == Some(&Kind::LBrace));
+        let zero = |at: usize| matches!(self.peek_at(at), Some(Kind::Number(n)) if n == "0");
+        let (at, upper) = (1 + braced, self.peek() == Some(&Kind::Caret));
+        let natural = set == NumberSet::Natural;
+        // The sign, whether zero belongs to it, and how many tokens that is.
+        let (part, used) = match self.peek_at(at) {
+            Some(Kind::Plus) => (Part::Sign(true, false), 1),
+            Some(Kind::Minus) if !natural => (Part::Sign(false, false), 1),
+            Some(Kind::Times) if natural => (Part::Sign(true, false), 1),
+            Some(Kind::Times) => (Part::NonZero, 1),
+            Some(Kind::Number(n)) if natural && !upper && n == "0" => (Part::Sign(true, true), 1),
+            Some(Kind::Relation(r)) if zero(at + 1) => match r {
+                Relation::Greater => (Part::Sign(true, false), 2),
+                Relation::GreaterEqual => (Part::Sign(true, true), 2),
+                Relation::Less => (Part::Sign(false, false), 2),
+                Relation::LessEqual => (Part::Sign(false, true), 2),
+                Relation::NotEqual => (Part::NonZero, 2),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        if braced == 1 && self.peek_at(at + used) != Some(&Kind::RBrace)
+            || used > 1 && braced == 0
+            || set == NumberSet::Complex && part != Part::NonZero
+        {
+            return false;
+        }
+        self.skip(at + used + braced);
+        let zero = || Expr::Integer(IBig::from(0));
+        *base = match part {
+            Part::NonZero => Expr::SetOperation(
+                SetOperator::Difference,
+                vec![Expr::NumberSet(set), Expr::Set(vec![zero()])],
+            ),
+            Part::Sign(positive, closed) => {
+                let infinity = Expr::Constant(Constant::Infinity);
+                let (low, high) = if positive {
+                    (zero(), infinity)
+                } else {
+                    (negate(infinity), zero())
+                };
+                let half = if closed {
+                    Expr::Interval {
+                        low: Box::new(low),
+                        high: Box::new(high),
+                        low_closed: positive,
+                        high_closed: !positive,
+                    }
+                } else {
+                    Expr::Tuple(vec![low, high])
+                };
+                match set {
+                    NumberSet::Real => half,
+                    // The natural numbers with a script are integers whatever ℕ begins with.
+                    NumberSet::Natural | NumberSet::Integer => Expr::SetOperation(
+                        SetOperator::Intersection,
+                        vec![Expr::NumberSet(NumberSet::Integer), half],
+                    ),
+                    _ => Expr::SetOperation(
+                        SetOperator::Intersection,
+                        vec![Expr::NumberSet(set), half],
+                    ),
+                }
+            }
+        };
+        true
+    }
+
     fn power(&mut self, base: Expr) -> Parsed {
         match (self.peek(), self.peek_at(1), self.peek_at(2)) {
-            // `z^*` is a decoration.
+            // `z^*` is a conjugate or a decoration.
             (Some(Kind::Times), _, _) => {
                 self.bump();
-                return Ok(base);
+                return Ok(conjugate(base));
             }
             (Some(Kind::LBrace), Some(Kind::Times), Some(Kind::RBrace)) => {
                 self.skip(3);
-                return Ok(base);
+                return Ok(conjugate(base));
             }
             // `5^{th}`, `5^{\text{th}}`
             (Some(Kind::LBrace), Some(Kind::Text(t)), Some(Kind::RBrace))
@@ -90,18 +179,22 @@ impl Parser<'_> {
                 return Ok(base);
             }
             (Some(Kind::LBrace), Some(Kind::Letter('T')), Some(Kind::RBrace))
-                if matches!(base, Expr::Matrix { .. }) =>
+                if is_array(&base) =>
             {
                 self.skip(3);
-                return Ok(Expr::Call(Function::Transpose, vec![base]));
+                return Ok(transpose(base));
             }
-            (Some(Kind::Letter('T')), _, _) if matches!(base, Expr::Matrix { .. }) => {
+            (Some(Kind::Letter('T')), _, _) if is_array(&base) => {
                 self.bump();
-                return Ok(Expr::Call(Function::Transpose, vec![base]));
+                return Ok(transpose(base));
+            }
+            (Some(Kind::LBrace), Some(Kind::Name(name)), Some(Kind::RBrace)) if name == "top" => {
+                self.skip(3);
+                return Ok(transpose(base));
             }
             (Some(Kind::Name(name)), _, _) if name == "top" => {
                 self.bump();
-                return Ok(Expr::Call(Function::Transpose, vec![base]));
+                return Ok(transpose(base));
             }
             _ => {}
         }
@@ -292,5 +385,27 @@ impl Parser<'_> {
             }
         }
         self.bump();
+    }
+}
+
+fn is_array(base: &Expr) -> bool {
+    match base {
+        Expr::Matrix { .. } | Expr::Tuple(_) => true,
+        // `[1, 2]` is an interval only as long as nobody transposes it.
+        Expr::Interval {
+            low_closed,
+            high_closed,
+            ..
+        } => *low_closed && *high_closed,
+        _ => false,
+    }
+}
+
+/// A tuple is a row and a column alike, so its transpose is the tuple.
+fn transpose(base: Expr) -> Expr {
+    match base {
+        Expr::Tuple(_) => base,
+        Expr::Interval { low, high, .. } => Expr::Tuple(vec![*low, *high]),
+        other => Expr::Call(Function::Transpose, vec![other]),
     }
 }

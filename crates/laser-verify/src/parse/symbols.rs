@@ -20,7 +20,6 @@ impl Lexer<'_> {
             ("<>", relation(Relation::NotEqual)),
             (":=", relation(Relation::Equal)),
             ("!!", Kind::DoubleBang),
-            ("+-", Kind::PlusMinus),
             ("+/-", Kind::PlusMinus),
             ("&&", Kind::And),
         ] {
@@ -32,6 +31,11 @@ impl Lexer<'_> {
                 self.take(text.len(), kind);
                 return;
             }
+        }
+        // `x = +-5` is both; `3+-2` adds a negative number.
+        if self.starts("+-") && !self.tokens.last().is_some_and(|t| t.kind.ends_operand()) {
+            self.take(2, Kind::PlusMinus);
+            return;
         }
         if self.starts("**") {
             // `**` at an operand's place is what is left of markdown emphasis.
@@ -53,6 +57,7 @@ impl Lexer<'_> {
         let kind = match c {
             '+' => Kind::Plus,
             '-' => Kind::Minus,
+            '×' if self.crosses(1) => Kind::Cross,
             '*' | '×' | '·' => Kind::Times,
             '/' | '÷' => Kind::Divide,
             '^' => {

@@ -47,6 +47,8 @@ pub(super) enum Kind {
     PlusMinus,
     MinusPlus,
     Times,
+    /// `\times` between two vectors.
+    Cross,
     Divide,
     Mod,
     PMod,
@@ -152,6 +154,7 @@ impl Kind {
             | Self::PlusMinus
             | Self::MinusPlus
             | Self::Times
+            | Self::Cross
             | Self::Divide
             | Self::Mod
             | Self::PMod

@@ -83,6 +83,27 @@ impl Parser<'_> {
     }
 }
 
+/// Units of one letter.
+pub(super) const SHORT: &str = "msghJNWVAKLlCFT";
+
+/// The compact text of a unit made of others, `m/s^2`, `m \cdot s^{-1}`; `None` for anything that
+/// is not two known units at least, or one with an exponent.
+pub(super) fn compound(text: &str) -> Option<String> {
+    let text = text.replace("\\cdot", "*").replace(['{', '}', ' '], "");
+    let exponent = |e: &str| {
+        let digits = e.strip_prefix('-').unwrap_or(e);
+        matches!(digits, "1" | "2" | "3" | "4")
+    };
+    let known = |part: &str| {
+        let (name, exponent_fits) = match part.split_once('^') {
+            Some((name, e)) => (name, exponent(e)),
+            None => (part, true),
+        };
+        exponent_fits && (words::is_unit(name) || name.len() == 1 && SHORT.contains(name))
+    };
+    (text.contains(['/', '*', '^']) && text.split(['/', '*']).all(known)).then_some(text)
+}
+
 /// Words in lower case; symbols of units as they are.
 fn fold(text: &str) -> String {
     text.split(' ')

@@ -218,6 +218,7 @@ fn text(word: &str, token: &Token, next: Option<&Token>, out: &mut Vec<Token>) {
     } else if !operand
         && next.is_some_and(|t| matches!(t.kind, Kind::Underscore | Kind::Caret))
         && word.len() == 1
+        && !in_unit(word, out)
     {
         Kind::Letter(word.chars().next().unwrap_or('x'))
     } else {
@@ -227,6 +228,16 @@ fn text(word: &str, token: &Token, next: Option<&Token>, out: &mut Vec<Token>) {
         kind,
         ..token.clone()
     });
+}
+
+/// Whether the letter goes on with the unit before it, `\text{m}\cdot\text{s}^{-1}`.
+fn in_unit(letter: &str, out: &[Token]) -> bool {
+    let [.., before, sign] = out else {
+        return false;
+    };
+    super::units::SHORT.contains(letter)
+        && matches!(sign.kind, Kind::Times | Kind::Divide)
+        && matches!(before.kind, Kind::Text(_))
 }
 
 fn roman(word: &str, token: &Token, next: Option<&Kind>, out: &mut Vec<Token>) {
@@ -244,7 +255,7 @@ fn roman(word: &str, token: &Token, next: Option<&Kind>, out: &mut Vec<Token>) {
     };
     let mut chars = word.chars();
     if let (Some(c), None) = (chars.next(), chars.next()) {
-        let unit = "msghJNWVAKLlCFT".contains(c) && (after_number || in_unit);
+        let unit = super::units::SHORT.contains(c) && (after_number || in_unit);
         push(
             if unit {
                 Kind::Text(word.to_owned())
