@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use laser_kernels::{Cpu, Segments};
-use laser_model::{Decoder, Gradients, ModelConfig, Workspace, init_weights};
-use laser_rollout::{Engine, Generation, LocalEngine, Memory, Monitor, Request, Sampling};
+use laser_model::{Decoder, Gradients, HeadGradient, ModelConfig, Workspace, init_weights};
+use laser_rollout::{
+    Engine, Generation, LocalEngine, Memory, Monitor, Request, Sampling, SelfRewardPosition,
+};
 use laser_train::{Moments, Optimizer};
 use serde_json::{Value, json};
 
@@ -167,7 +169,13 @@ fn train_step(args: &Args, s: &Shape, cpu: &Cpu, mut decoder: Decoder<Cpu>) -> R
     let seconds = time(args, || {
         decoder.forward(cpu, &mut ws, &ids, &segments);
         let g = decoder.gather(cpu, &mut ws, rows.clone(), targets.clone());
-        decoder.backward(cpu, &mut ws, &g, &dlogp, None, &mut gradients);
+        decoder.backward(
+            cpu,
+            &mut ws,
+            &g,
+            HeadGradient::of_logp(&dlogp),
+            &mut gradients,
+        );
         decoder.finish(cpu, &mut gradients);
         let norm = moments.update(cpu, &mut decoder, &gradients, &optimizer, 1e-4);
         gradients.clear(cpu);
@@ -196,6 +204,7 @@ fn decode(args: &Args, s: &Shape, cpu: &Cpu, decoder: &Decoder<Cpu>) -> Result<M
         max_new_tokens: new,
         stop: Vec::new(),
         self_reward_token: None,
+        self_reward_position: SelfRewardPosition::default(),
     };
     let seconds = time(args, || {
         let answers = engine.generate(&requests, &generation, &Monitor::default())?;

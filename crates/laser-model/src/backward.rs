@@ -4,19 +4,40 @@ use laser_kernels::Backend;
 
 use crate::{Decoder, Gathered, Gradients, Workspace};
 
+/// The gradient of a loss by what [`Decoder::gather`] gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HeadGradient<'a> {
+    /// By the log-probabilities, `[R, K]`.
+    pub logp: &'a [f32],
+    /// By the entropies, `[R]`.
+    pub entropy: Option<&'a [f32]>,
+    /// By [`Decoder::hidden`], `[R, hidden]`.
+    pub hidden: Option<&'a [f32]>,
+}
+
+impl<'a> HeadGradient<'a> {
+    /// Of a loss of log-probabilities alone.
+    pub fn of_logp(logp: &'a [f32]) -> Self {
+        HeadGradient {
+            logp,
+            ..HeadGradient::default()
+        }
+    }
+}
+
 impl<B: Backend> Decoder<B> {
-    /// Adds the gradient of `Σ dlogp · logp + Σ dentropy · entropy` to `gradients`, for the batch
-    /// of the last [`Decoder::forward`] and the rows of the last [`Decoder::gather`].
+    /// Adds the gradient of the loss behind `head` to `gradients`, for the batch of the last
+    /// [`Decoder::forward`] and the rows of the last [`Decoder::gather`].
     ///
-    /// Call [`Decoder::finish`] after the last micro-batch. Sums run over rows in ascending order, so that a batch gives the same bits whole or as
-    /// consecutive micro-batches of whole sequences.
+    /// Call [`Decoder::finish`] after the last micro-batch. Sums run over rows in ascending order,
+    /// so that a batch gives the same bits whole or as consecutive micro-batches of whole
+    /// sequences.
     pub fn backward(
         &self,
         backend: &B,
         ws: &mut Workspace<B>,
         gathered: &Gathered,
-        dlogp: &[f32],
-        dentropy: Option<&[f32]>,
+        head: HeadGradient,
         gradients: &mut Gradients<B>,
     ) {
         let c = &self.config;
@@ -34,11 +55,16 @@ impl<B: Backend> Decoder<B> {
             &gathered.ids,
             &gathered.lse,
             &gathered.entropy,
-            dlogp,
-            dentropy,
+            head.logp,
+            head.entropy,
             &mut ws.dhead_hidden,
             &mut g[self.layout.head],
         );
+        if let Some(dhidden) = head.hidden {
+            let own_rows: Vec<u32> = (0..n as u32).collect();
+            backend.upload(dhidden, &mut ws.dhead_x);
+            backend.scatter_add_rows(hidden, &ws.dhead_x, &own_rows, &mut ws.dhead_hidden);
+        }
         backend.rms_norm_backward(
             self.hidden_norm(),
             n,

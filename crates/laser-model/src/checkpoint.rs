@@ -169,3 +169,44 @@ pub fn weights_to_bytes(config: &ModelConfig, tensors: &[Vec<f32>]) -> Result<Ve
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize(named, Some(metadata)).map_err(|e| ModelError::Text(e.to_string()))
 }
+
+/// The bytes of a safetensors file of named `f32` vectors.
+pub fn vectors_to_bytes<'a>(
+    named: impl IntoIterator<Item = (&'a str, Vec<f32>)>,
+) -> Result<Vec<u8>, ModelError> {
+    let bytes: Vec<(&str, usize, Vec<u8>)> = named
+        .into_iter()
+        .map(|(name, v)| {
+            let bytes = v.iter().flat_map(|x| x.to_le_bytes()).collect();
+            (name, v.len(), bytes)
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(name, len, bytes)| Ok((*name, TensorView::new(Dtype::F32, vec![*len], bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
+    views
+        .and_then(|views| safetensors::serialize(views, None))
+        .map_err(|e| ModelError::Text(e.to_string()))
+}
+
+/// Reads vectors that [`vectors_to_bytes`] wrote, in the order of `names`.
+///
+/// # Errors
+/// Names the file, and the vector that is missing or no `f32`.
+pub fn load_vectors<const N: usize>(
+    path: &Path,
+    names: [&str; N],
+) -> Result<[Vec<f32>; N], ModelError> {
+    let bytes = std::fs::read(path).map_err(|e| ModelError::io(path, e))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| ModelError::invalid(path, e))?;
+    let mut vectors = [const { Vec::new() }; N];
+    for (name, vector) in names.into_iter().zip(&mut vectors) {
+        let view = file
+            .tensor(name)
+            .map_err(|e| ModelError::invalid(path, format!("'{name}': {e}")))?;
+        append_f32(&view, vector)
+            .map_err(|dtype| ModelError::invalid(path, format!("'{name}' has dtype {dtype:?}")))?;
+    }
+    Ok(vectors)
+}

@@ -396,4 +396,12 @@ impl<B: Backend> Decoder<B> {
         );
         g
     }
+
+    /// The last hidden states, after the last norm, of the rows of the last [`Decoder::gather`],
+    /// `[rows, hidden]`: what the head and a value head read.
+    pub fn hidden(&self, backend: &B, ws: &Workspace<B>, rows: usize) -> Vec<f32> {
+        let mut hidden = vec![0.0; rows * self.config.hidden_size];
+        backend.download(&ws.head_hidden, &mut hidden);
+        hidden
+    }
 }

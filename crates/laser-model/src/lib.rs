@@ -15,6 +15,7 @@ mod init;
 mod layout;
 mod text;
 
+pub use backward::HeadGradient;
 pub use config::{Architecture, ModelConfig, Rope, RopeScaling};
 pub use decoder::{Decoder, Gathered, Gradients, Workspace};
 pub use error::ModelError;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use laser_kernels::{Backend, Cpu, Segments};
-use laser_model::{Decoder, Gathered, Gradients, Message, Step, Text, Workspace, checkpoint};
+use laser_model::{
+    Decoder, Gathered, Gradients, HeadGradient, Message, Step, Text, Workspace, checkpoint,
+};
 use serde::Deserialize;
 
 const MODELS: [&str; 3] = ["qwen2", "qwen3", "llama3"];
@@ -300,7 +302,13 @@ fn laser_step(cpu: &Cpu, d: &Decoder<Cpu>, r: &Reference, micro: usize) -> StepR
                 at += 1;
             }
         }
-        d.backward(cpu, &mut ws, &g, &dlogp, None, &mut gradients);
+        d.backward(
+            cpu,
+            &mut ws,
+            &g,
+            HeadGradient::of_logp(&dlogp),
+            &mut gradients,
+        );
     }
     d.finish(cpu, &mut gradients);
     StepResult {

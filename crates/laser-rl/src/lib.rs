@@ -85,7 +85,7 @@ pub use reward::{length_reward, soft_overlong_penalty};
 pub use selection::{Refill, RefillStep, is_informative, without_truncated};
 pub use self_reward::{
     AdvantageMix, ClassWeights, SelfReward, WarmUp, mix_advantages, partition_excess,
-    self_reward_mse, smallest_beta_v,
+    self_reward_cross_entropy, self_reward_mse, smallest_beta_v,
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{Answer, AtK, Weights, at_k};

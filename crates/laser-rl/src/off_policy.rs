@@ -52,6 +52,7 @@ pub enum RatioBound {
 
 /// How ratios become weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ImportanceWeights {
     /// What the ratio is taken over.
     pub level: RatioLevel,

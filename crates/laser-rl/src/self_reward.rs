@@ -107,6 +107,17 @@ pub fn self_reward_mse(
     (factor * error * error, dlogp as f32)
 }
 
+/// The ablation "SFT/BCE" of one finished response: −scale · weight · log π(label token), where the
+/// label token is z_c of a right response and z_i of a wrong one, and its derivative by that
+/// log-probability.
+///
+/// It drives π(z_c) to 0 or 1, so that π(z_c) itself is the score; the paper finds that this
+/// disturbs the reasoning.
+pub fn self_reward_cross_entropy(label_logprob: f32, weight: f32, scale: f64) -> (f64, f32) {
+    let factor = scale * f64::from(weight);
+    (-factor * f64::from(label_logprob), -factor as f32)
+}
+
 /// How far self-reward advantages replace the verifier's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdvantageMix {

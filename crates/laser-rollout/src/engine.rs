@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Sampling;
 
 /// A prompt and how many responses are wanted.
@@ -26,8 +28,22 @@ pub struct Generation {
     pub max_new_tokens: usize,
     /// Ids that end a response.
     pub stop: Vec<u32>,
-    /// z_c: never sampled; its log-probability is read one position after a stop token.
+    /// z_c: never sampled; its log-probability is read at a stop token.
     pub self_reward_token: Option<u32>,
+    /// Where exactly.
+    pub self_reward_position: SelfRewardPosition,
+}
+
+/// The distribution in which log p(z_c) is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfRewardPosition {
+    /// The one after the stop token, as in LaSeR: one more position.
+    #[default]
+    AfterEos,
+    /// The one that emitted the stop token, which z_c competes with: no more position (LaSeR's
+    /// zero-extra-token variant).
+    AtEos,
 }
 
 /// Why a response ended.
@@ -58,7 +74,7 @@ pub struct Response {
     pub logprobs: Vec<f32>,
     /// Why it ended.
     pub finish: Finish,
-    /// log p(z_c) one position after the stop token, nats; `None` when truncated or not asked for.
+    /// log p(z_c) at the stop token, nats; `None` when truncated or not asked for.
     pub self_logprob: Option<f32>,
 }
 

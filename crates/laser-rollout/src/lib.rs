@@ -10,7 +10,9 @@ mod local;
 mod sampling;
 pub mod score;
 
-pub use engine::{Engine, Finish, Generation, Monitor, Request, Response, RolloutError};
+pub use engine::{
+    Engine, Finish, Generation, Monitor, Request, Response, RolloutError, SelfRewardPosition,
+};
 pub use local::{LocalEngine, Memory};
 pub use sampling::{Sampling, SamplingError};
 pub use score::{Batch, Sequence};

@@ -11,7 +11,9 @@ use laser_kernels::{Backend, Cpu};
 use laser_model::{Decoder, GenerationState, Step};
 use laser_rng::Rng;
 
-use crate::engine::{Engine, Finish, Generation, Monitor, Request, Response, RolloutError};
+use crate::engine::{
+    Engine, Finish, Generation, Monitor, Request, Response, RolloutError, SelfRewardPosition,
+};
 
 /// Generates with a decoder on the CPU.
 pub struct LocalEngine<'a> {
@@ -260,8 +262,15 @@ fn advance(
     row.ids.push(id);
     row.logprobs.push(logits[id as usize] - lse);
     if g.stop.contains(&id) {
-        row.closing = g.self_reward_token.is_some();
-        return Ok((!row.closing).then(|| complete(row, Finish::Stop, None)));
+        let here = match (g.self_reward_token, g.self_reward_position) {
+            (Some(_), SelfRewardPosition::AfterEos) => {
+                row.closing = true;
+                return Ok(None);
+            }
+            (Some(zc), SelfRewardPosition::AtEos) => Some(logits[zc as usize] - lse),
+            (None, _) => None,
+        };
+        return Ok(Some(complete(row, Finish::Stop, here)));
     }
     let full = row.ids.len() >= g.max_new_tokens;
     Ok(full.then(|| complete(row, Finish::Length, None)))

@@ -5,6 +5,8 @@ use std::ops::Range;
 use laser_kernels::{Backend, Segments};
 use laser_model::{Decoder, Workspace};
 
+use crate::SelfRewardPosition;
+
 /// A prompt with its response.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequence<'a> {
@@ -12,8 +14,8 @@ pub struct Sequence<'a> {
     pub prompt: &'a [u32],
     /// Ids of the response, its stop token included.
     pub response: &'a [u32],
-    /// Whether log p(z_c) is wanted after the last id: only when that is a stop token.
-    pub finished: bool,
+    /// The id whose log-probability is wanted at the last id: z_c, only when that is a stop token.
+    pub self_reward_token: Option<u32>,
 }
 
 impl Sequence<'_> {
@@ -36,13 +38,13 @@ pub struct Batch {
     pub targets: Vec<u32>,
     /// For each sequence, its response's entries in `rows`.
     pub responses: Vec<Range<usize>>,
-    /// For each sequence, the entry of log p(z_c) after its last id.
+    /// For each sequence, the entry of log p(z_c) at its last id.
     pub self_rewards: Vec<Option<usize>>,
 }
 
 impl Batch {
-    /// Packs sequences; the self-reward rows exist when `self_reward_token` is given.
-    pub fn new(sequences: &[Sequence], self_reward_token: Option<u32>) -> Self {
+    /// Packs sequences.
+    pub fn new(sequences: &[Sequence], position: SelfRewardPosition) -> Self {
         let mut batch = Batch {
             ids: Vec::new(),
             segments: Segments::from_lengths(sequences.iter().map(Sequence::tokens)),
@@ -62,9 +64,13 @@ impl Batch {
                 .extend((0..s.response.len() as u32).map(|t| before + t));
             batch.targets.extend_from_slice(s.response);
             batch.responses.push(first..batch.rows.len());
-            let zc = self_reward_token.filter(|_| s.finished);
-            batch.self_rewards.push(zc.map(|zc| {
-                batch.rows.push(batch.ids.len() as u32 - 1);
+            let last = batch.ids.len() as u32 - 1;
+            let row = match position {
+                SelfRewardPosition::AfterEos => last,
+                SelfRewardPosition::AtEos => last.saturating_sub(1),
+            };
+            batch.self_rewards.push(s.self_reward_token.map(|zc| {
+                batch.rows.push(row);
                 batch.targets.push(zc);
                 batch.rows.len() - 1
             }));
@@ -96,7 +102,7 @@ pub fn micro_batches(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usi
 pub struct Score {
     /// log p of each id of the response, nats.
     pub logprobs: Vec<f32>,
-    /// log p(z_c) after the last id, nats, for finished sequences.
+    /// log p(z_c) at the last id, nats, where it is wanted.
     pub self_logprob: Option<f32>,
 }
 
@@ -107,12 +113,12 @@ pub fn score<B: Backend>(
     decoder: &Decoder<B>,
     ws: &mut Workspace<B>,
     sequences: &[Sequence],
-    self_reward_token: Option<u32>,
+    position: SelfRewardPosition,
     max_tokens: usize,
 ) -> Vec<Score> {
     let mut scores = Vec::with_capacity(sequences.len());
     for cut in micro_batches(sequences, max_tokens) {
-        let batch = Batch::new(&sequences[cut], self_reward_token);
+        let batch = Batch::new(&sequences[cut], position);
         decoder.forward(backend, ws, &batch.ids, &batch.segments);
         let g = decoder.gather(backend, ws, batch.rows, batch.targets);
         for (range, zc) in batch.responses.into_iter().zip(batch.self_rewards) {

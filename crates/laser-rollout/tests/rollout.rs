@@ -7,7 +7,7 @@ use laser_kernels::Cpu;
 use laser_model::{Decoder, Workspace, checkpoint};
 use laser_rollout::{
     Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError,
-    Sampling, Sequence, score,
+    Sampling, SelfRewardPosition, Sequence, score,
 };
 
 const ZC: u32 = 766;
@@ -38,14 +38,24 @@ fn generation() -> Generation {
         max_new_tokens: 40,
         stop: (0..48).chain([763]).collect(),
         self_reward_token: Some(ZC),
+        self_reward_position: SelfRewardPosition::AfterEos,
     }
 }
 
 fn run(rows: usize, threads: usize, requests: &[Request]) -> Vec<Vec<Response>> {
+    run_with(rows, threads, requests, &generation())
+}
+
+fn run_with(
+    rows: usize,
+    threads: usize,
+    requests: &[Request],
+    generation: &Generation,
+) -> Vec<Vec<Response>> {
     let (decoder, memory) = (decoder(), Memory::new(rows));
     let engine = LocalEngine::new(&decoder, &memory, threads);
     engine
-        .generate(requests, &generation(), &Monitor::default())
+        .generate(requests, generation, &Monitor::default())
         .unwrap()
 }
 
@@ -81,8 +91,23 @@ fn samples_differ_between_seeds_and_within_a_group() {
 
 #[test]
 fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
+    let after = recomputed(SelfRewardPosition::AfterEos);
+    let at = recomputed(SelfRewardPosition::AtEos);
+    // The position decides what is read, not what is sampled.
+    for (after, at) in after.iter().zip(&at) {
+        assert_eq!((&after.ids, &after.logprobs), (&at.ids, &at.logprobs));
+        assert_eq!(after.finished(), after.self_logprob != at.self_logprob);
+    }
+}
+
+/// Samples that were compared with their recomputed log-probabilities.
+fn recomputed(position: SelfRewardPosition) -> Vec<Response> {
     let (decoder, all) = (decoder(), requests());
-    let groups = run(4, 2, &all);
+    let generation = Generation {
+        self_reward_position: position,
+        ..generation()
+    };
+    let groups = run_with(4, 2, &all, &generation);
     let cpu = Cpu::new(2).unwrap();
     let mut ws = Workspace::new(&cpu, &decoder.config);
     let sequences: Vec<Sequence> = all
@@ -92,11 +117,11 @@ fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
             group.iter().map(|s| Sequence {
                 prompt: &r.prompt,
                 response: &s.ids,
-                finished: s.finished(),
+                self_reward_token: s.finished().then_some(ZC),
             })
         })
         .collect();
-    let scores = score::score(&cpu, &decoder, &mut ws, &sequences, Some(ZC), 300);
+    let scores = score::score(&cpu, &decoder, &mut ws, &sequences, position, 300);
     let mut finished = 0;
     for (response, score) in groups.iter().flatten().zip(&scores) {
         assert_eq!(response.logprobs, score.logprobs);
@@ -108,6 +133,7 @@ fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
         finished > 5 && finished < scores.len(),
         "both kinds occur: {finished}"
     );
+    groups.into_iter().flatten().collect()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use laser_rng::Rng;
+use laser_rollout::SelfRewardPosition;
 use serde_json::{Value, json};
 
 use crate::TrainError;
@@ -181,8 +182,12 @@ fn refuse_to_continue(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<(), Tr
 impl Recipe {
     /// Identifies the base model that the recipe's warm start makes.
     pub(crate) fn base_fingerprint(&self) -> String {
-        let token = &self.self_reward.token;
-        let parts = json!([self.seed, self.model, self.warm_start, self.tasks, token]);
+        let s = &self.self_reward;
+        let mut parts = json!([self.seed, self.model, self.warm_start, self.tasks, s.token]);
+        // The warm start prepares z_c where it will be read.
+        if let (SelfRewardPosition::AtEos, Value::Array(parts)) = (s.position, &mut parts) {
+            parts.push(json!(s.position));
+        }
         fingerprint(&parts.to_string())
     }
 
@@ -201,6 +206,9 @@ impl Recipe {
             self.model.path,
             rollout,
             self.policy,
+            self.kl,
+            self.entropy,
+            self.critic,
             self.self_reward,
             self.optimizer
         ]);

@@ -21,6 +21,34 @@ pub(crate) struct Labelled {
     pub correct: bool,
     /// r_s, for finished responses.
     pub score: Option<f32>,
+    /// How r_s comes from log π(z_c), where there is one.
+    pub rule: Option<SelfReward>,
+    pub rows: TokenRows,
+}
+
+/// Numbers per token that a recipe asks for beside the sampled log-probabilities; empty otherwise.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TokenRows {
+    /// log π_ref, nats.
+    pub reference: Vec<f32>,
+    /// log π of the trainer before the step's first update, nats.
+    pub old: Vec<f32>,
+    /// Importance weights.
+    pub weights: Vec<f32>,
+    /// The critic's, before the first update.
+    pub values: Vec<f32>,
+    /// Of the critic's advantage estimation.
+    pub advantages: Vec<f32>,
+    /// Targets of the critic.
+    pub returns: Vec<f32>,
+}
+
+impl TokenRows {
+    /// Mean over the tokens, where a critic gave advantages.
+    pub(crate) fn mean_advantage(&self) -> Option<f32> {
+        let sum: f64 = self.advantages.iter().map(|a| f64::from(*a)).sum();
+        (!self.advantages.is_empty()).then(|| (sum / self.advantages.len() as f64) as f32)
+    }
 }
 
 impl Labelled {
@@ -30,12 +58,11 @@ impl Labelled {
     }
 }
 
-/// Labels the responses to one problem.
+/// Labels the responses to one problem; scores come later.
 pub(crate) fn label(
     text: &Text,
     problem: &Problem,
     responses: Vec<Response>,
-    self_reward: Option<&SelfReward>,
 ) -> Result<Vec<Labelled>, TrainError> {
     let task = task(problem.task)?;
     responses
@@ -49,15 +76,14 @@ pub(crate) fn label(
                 .filter(|_| well_formed)
                 .map(|e| e.into_owned());
             let correct = well_formed && task.check(&problem.prompt, &problem.gold, &written);
-            let score = self_reward
-                .zip(response.self_logprob)
-                .map(|(s, logp)| s.score(logp));
             Ok(Labelled {
                 response,
                 text: written,
                 extracted,
                 correct,
-                score,
+                score: None,
+                rule: None,
+                rows: TokenRows::default(),
             })
         })
         .collect()
@@ -85,9 +111,7 @@ mod tests {
             finish,
             self_logprob: None,
         };
-        let l = label(&text, &problem, vec![response], None)
-            .unwrap()
-            .remove(0);
+        let l = label(&text, &problem, vec![response]).unwrap().remove(0);
         (l.correct, l.extracted)
     }
 

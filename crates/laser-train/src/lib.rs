@@ -6,6 +6,7 @@
 //! - [`Observer`]: how a run reports to whoever started it.
 
 mod calibrate;
+mod critic;
 mod demo;
 mod error;
 mod evaluate;
@@ -16,6 +17,7 @@ mod observer;
 mod optimizer;
 mod plan;
 mod recipe;
+mod reference;
 mod rl;
 mod run;
 mod save;
@@ -30,8 +32,10 @@ pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::Plan;
 pub use recipe::{
-    BUILT_IN, CRef, Evaluation, LearningRate, LossKind, Measure, Model, Optimizer, Policy, Recipe,
-    Rollout, Save, Schedule, SelfRewarding, WarmStart, built_in,
+    BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LossKind, Measure,
+    Model, Optimizer, Policy, Recipe, ReferenceKind, Rollout, Save, Schedule, SelfRewardLoss,
+    SelfRewarding, WarmStart, built_in,
 };
+pub use reference::Coefficients;
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;

@@ -100,6 +100,7 @@ fn probe(
         }
         None => None,
     };
+    trainer.keep_reference();
     let mut seconds = [f64::INFINITY; 2];
     for step in 1..=REPETITIONS as u64 {
         let made = trainer.reinforce_step(step)?;
@@ -139,8 +140,10 @@ fn probe(
         sampled_tokens: responses * r.max_new_tokens,
         seconds,
         tests: (tested, seconds[0] * tested as f64 / responses as f64),
-        // Weights and two packed copies, gradients, two moments.
-        fixed_bytes: 6 * parameters * size_of::<f32>(),
+        // Weights and two packed copies, gradients, two moments; a reference's weights and one copy.
+        fixed_bytes: (6 + 2 * usize::from(trainer.reference.is_some()))
+            * parameters
+            * size_of::<f32>(),
         cache_bytes: row * r.rows.min(responses) * trainer.cpu.threads(),
         peak_bytes: peak_memory(),
     })

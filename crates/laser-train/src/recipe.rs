@@ -2,18 +2,20 @@
 
 mod check;
 mod layers;
+mod regularizers;
 mod settings;
 
 use std::path::Path;
 
-use laser_rl::{AdvantageKind, Aggregation, PolicyLoss, PpoClip};
-use laser_rollout::Sampling;
+use laser_rl::{AdvantageKind, Aggregation, ImportanceWeights, PolicyLoss, PpoClip};
+use laser_rollout::{Sampling, SelfRewardPosition};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::tasks::Share;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
+pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
 use settings::{apply, place};
 
 /// A run. Every key has a default: that of the built-in recipe `laser`.
@@ -42,6 +44,12 @@ pub struct Recipe {
     pub rollout: Rollout,
     /// How rewards become gradients.
     pub policy: Policy,
+    /// KL to a reference policy.
+    pub kl: Kl,
+    /// A bonus for entropy.
+    pub entropy: EntropyBonus,
+    /// PPO's critic.
+    pub critic: Critic,
     /// LaSeR.
     pub self_reward: SelfRewarding,
     /// Of the reinforcement learning.
@@ -138,6 +146,11 @@ pub struct Policy {
     /// Tokens before `rollout.max_new_tokens` over which the reward falls by one (DAPO's soft
     /// over-long penalty); 0 switches it off.
     pub overlong_tokens: usize,
+    /// Weights that correct for a difference between the log-probabilities of sampler and trainer;
+    /// the ratios of the surrogate are then taken to the trainer's. Absent: no correction, and no
+    /// pass for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub importance: Option<ImportanceWeights>,
 }
 
 impl Policy {
@@ -198,8 +211,15 @@ pub struct SelfRewarding {
     /// paper's is 0, which calls every response wrong at first; at 0.5 training starts undecided
     /// and need not first move all scores up.
     pub initial_score: f32,
-    /// Weight of the MSE beside the policy loss; 0 only measures, which is plain GRPO.
+    /// Weight of the self-reward's loss beside the policy loss; 0 only measures, which is plain
+    /// GRPO.
     pub alpha: f64,
+    /// The self-reward's loss.
+    pub loss: SelfRewardLoss,
+    /// z_i, the token of wrong responses: `cross_entropy` only.
+    pub incorrect_token: String,
+    /// The distribution in which log π(z_c) is read.
+    pub position: SelfRewardPosition,
     /// Whether right and wrong responses count equally in the MSE.
     pub class_weights: bool,
     /// Share of the self-reward's advantage.
@@ -221,24 +241,44 @@ impl SelfRewarding {
     pub(crate) fn trains(&self) -> bool {
         self.alpha > 0.0 || self.tau > 0.0
     }
+
+    /// Whether the score is taken against the base model's log π_ref(z_c) of each response.
+    pub(crate) fn per_response(&self) -> bool {
+        self.c_ref == CRef::Measured(Measure::Reference) && self.loss == SelfRewardLoss::Mse
+    }
 }
 
-/// The reference constant.
+/// What trains log π(z_c).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfRewardLoss {
+    /// (r_s − r_v)², LaSeR's.
+    #[default]
+    Mse,
+    /// −log π(z_c) of right responses and −log π(z_i) of wrong ones: the paper's ablation
+    /// "SFT/BCE". The score is then π(z_c) itself.
+    CrossEntropy,
+}
+
+/// The reference of the score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum CRef {
-    /// Given, in nats.
+    /// A constant, in nats.
     Given(f32),
-    /// Measured on the base model.
+    /// From the base model.
     Measured(Measure),
 }
 
-/// The word `"measure"`.
+/// How the base model gives the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// Measure it.
+    /// The mean of log π_ref(z_c), measured once.
     Measure,
+    /// log π_ref(z_c) of each response: one pass of the base model over every response (the paper's
+    /// ablation "true reference").
+    Reference,
 }
 
 /// AdamW and its schedule.
@@ -350,6 +390,9 @@ impl Default for Recipe {
             warm_start: WarmStart::default(),
             rollout: Rollout::default(),
             policy: Policy::default(),
+            kl: Kl::default(),
+            entropy: EntropyBonus::default(),
+            critic: Critic::default(),
             self_reward: SelfRewarding::default(),
             optimizer: Optimizer::default(),
             evaluation: Evaluation::default(),
@@ -428,6 +471,7 @@ impl Default for Policy {
             mini_batches: 1,
             overlong_filter: false,
             overlong_tokens: 0,
+            importance: None,
         }
     }
 }
@@ -440,6 +484,9 @@ impl Default for SelfRewarding {
             c_ref: CRef::Measured(Measure::Measure),
             initial_score: 0.5,
             alpha: 1.5,
+            loss: SelfRewardLoss::Mse,
+            incorrect_token: String::new(),
+            position: SelfRewardPosition::AfterEos,
             class_weights: true,
             tau: 0.0,
             std_gate: 0.1,
@@ -490,6 +537,11 @@ impl Default for Save {
 }
 
 impl Recipe {
+    /// Whether a second set of weights is kept to hold the policy against.
+    pub(crate) fn needs_reference(&self) -> bool {
+        self.kl.coefficient > 0.0 || self.self_reward.per_response()
+    }
+
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.
     ///
     /// # Errors

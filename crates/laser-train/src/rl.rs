@@ -1,12 +1,15 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
 mod measure;
+mod prepare;
 
 use std::time::Instant;
 
+use laser_model::HeadGradient;
 use laser_rl::{
-    AdvantageMix, Advantages, ClassWeights, PolicyLossStats, Refill, RefillStep, WarmUp,
-    batch_advantages, is_informative, mix_advantages, self_reward_mse, soft_overlong_penalty,
+    AdvantageMix, Advantages, ClassWeights, PolicyLossStats, Refill, RefillStep, ValueLossStats,
+    WarmUp, batch_advantages, is_informative, kl_penalty, mix_advantages,
+    self_reward_cross_entropy, self_reward_mse, soft_overlong_penalty, value_loss,
     without_truncated,
 };
 use laser_rng::Rng;
@@ -17,7 +20,7 @@ use serde_json::{Map, Value, json};
 use crate::TrainError;
 use crate::files::decimal;
 use crate::label::Labelled;
-use crate::recipe::{LearningRate, Recipe};
+use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::tasks::{Problem, Split};
 use crate::trainer::{Answered, Stream, Trainer};
 
@@ -46,7 +49,10 @@ struct Rollout {
 #[derive(Default)]
 struct Sums {
     policy: PolicyLossStats,
-    mse: f64,
+    kl: f64,
+    value: ValueLossStats,
+    /// The self-reward's loss.
+    self_reward: f64,
     entropy: f64,
     rows: usize,
     /// Largest difference between a sampled and a recomputed log-probability before the first
@@ -62,10 +68,11 @@ impl Trainer {
     pub(crate) fn reinforce_step(&mut self, step: u64) -> Result<ReinforceStep, TrainError> {
         let started = Instant::now();
         let r = self.recipe.clone();
-        let rollout = self.roll_out(step)?;
+        let mut rollout = self.roll_out(step)?;
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
+        let prepared = self.prepare(step, &mut rollout.answered)?;
         let warm_up = WarmUp {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
@@ -75,24 +82,42 @@ impl Trainer {
             .answered
             .into_iter()
             .zip(advantages)
-            .map(|((prompt, group), a)| (prompt, group.into_iter().zip(a).collect()))
+            .map(|((prompt, group), a)| {
+                let rated = group.into_iter().zip(a).map(|(l, a)| {
+                    let a = l.rows.mean_advantage().unwrap_or(a);
+                    (l, a)
+                });
+                (prompt, rated.collect())
+            })
             .collect();
         let lr = r.optimizer.at(step, r.steps);
         let mut sums = Sums::default();
         let weights = class_weights(&r, &groups);
         for _ in 0..r.policy.passes {
             for share in shares(&groups, r.policy.mini_batches) {
-                self.accumulate(step, share, &weights, warm_up.mse_active(step), &mut sums)?;
+                let active = warm_up.mse_active(step);
+                self.accumulate(step, share, &weights, active, &mut sums)?;
                 let norm = self
                     .update(&r.optimizer, lr)
                     .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
+                if let Some(head) = &mut self.value_head {
+                    let lr = lr * r.critic.lr_scale;
+                    head.update(&self.cpu, &r.optimizer, lr, self.moments.updates)
+                        .map_err(|n| {
+                            diverged(step, format!("the norm of the critic's gradient is {n}"))
+                        })?;
+                }
                 sums.grad_norm = sums.grad_norm.max(norm);
                 sums.updates += 1;
             }
         }
+        let mut metrics = self.measure(&groups, &sums, &prepared);
+        let entropy = sums.entropy / sums.rows.max(1) as f64;
+        let responses = groups.iter().map(|(_, g)| g.len()).sum();
+        self.coefficients.update(prepared.kl, entropy, responses);
+        self.move_reference(step);
         let train_seconds = started.elapsed().as_secs_f64();
 
-        let mut metrics = self.measure(&groups, &sums);
         let prompt_tokens: usize = groups.iter().map(|(p, g)| p.len() * g.len()).sum();
         let tokens: usize = groups
             .iter()
@@ -200,7 +225,10 @@ impl Trainer {
         let r = &self.recipe;
         let rewards: Vec<Vec<f32>> = answered
             .iter()
-            .map(|(_, group)| group.iter().map(|l| shaped_reward(r, l)).collect())
+            .map(|(_, group)| {
+                let kl = |l| self.kl_reward(l).iter().sum::<f32>();
+                group.iter().map(|l| shaped_reward(r, l) + kl(l)).collect()
+            })
             .collect();
         let lengths: Vec<Vec<usize>> = answered
             .iter()
@@ -225,13 +253,27 @@ impl Trainer {
             .collect()
     }
 
-    /// Adds the gradient of the policy loss and of LaSeR's MSE over the groups of one update.
+    /// The reference of the next step.
+    fn move_reference(&mut self, step: u64) {
+        let kl = &self.recipe.kl;
+        let decay = match kl.reference {
+            ReferenceKind::Base => return,
+            ReferenceKind::Ema => kl.ema_decay,
+            ReferenceKind::Sync if step.is_multiple_of(kl.sync_every) => 0.0,
+            ReferenceKind::Sync => return,
+        };
+        if let Some(reference) = &mut self.reference {
+            reference.follow(&self.cpu, &self.decoder, decay);
+        }
+    }
+
+    /// Adds the gradients of all losses over the groups of one update.
     fn accumulate(
         &mut self,
         step: u64,
         groups: &[Group],
-        weights: &ClassWeights,
-        mse_active: bool,
+        class_weights: &ClassWeights,
+        self_reward_active: bool,
         sums: &mut Sums,
     ) -> Result<(), TrainError> {
         let r = self.recipe.clone();
@@ -244,21 +286,36 @@ impl Trainer {
             .map(|(prompt, l, _)| Sequence {
                 prompt,
                 response: &l.response.ids,
-                finished: l.response.finished(),
+                self_reward_token: match l.response.finished() {
+                    true if l.correct => self.zc,
+                    true => self.zi.or(self.zc),
+                    false => None,
+                },
             })
             .collect();
         // Denominators are those of the whole update, whatever the micro-batches.
         let lengths = carrying(&r, all.iter().map(|(_, l, _)| *l));
         let scales = r.policy.aggregation.scales(&lengths);
         let finished = all.iter().filter(|(_, l, _)| l.response.finished()).count();
-        let alpha = if mse_active { r.self_reward.alpha } else { 0.0 };
-        let mse_scale = 1.0 / finished.max(1) as f64;
+        let alpha = if self_reward_active {
+            r.self_reward.alpha
+        } else {
+            0.0
+        };
+        let self_reward_scale = 1.0 / finished.max(1) as f64;
         let policy = r.policy.loss();
         for cut in micro_batches(&sequences, r.micro_batch_tokens) {
-            let (batch, g) = self.micro_batch(&sequences[cut.clone()], self.zc, |what| {
-                diverged(step, what)
-            })?;
+            let (batch, g) =
+                self.micro_batch(&sequences[cut.clone()], |what| diverged(step, what))?;
             let mut dlogp = vec![0.0; g.logp.len()];
+            let bonus = r.entropy.active().then_some(self.coefficients.entropy);
+            let mut dentropy = bonus.map(|_| vec![0.0; g.rows.len()]);
+            let hidden = match &self.value_head {
+                Some(_) => self.decoder.hidden(&self.cpu, &self.ws, g.rows.len()),
+                None => Vec::new(),
+            };
+            let values = self.value_head.as_ref().map(|head| head.values(&hidden));
+            let mut dvalues = values.as_ref().map(|v| vec![0.0; v.len()]);
             for ((((_, l, advantage), scale), range), zc) in all[cut.clone()]
                 .iter()
                 .zip(&scales[cut])
@@ -266,41 +323,83 @@ impl Trainer {
                 .zip(&batch.self_rewards)
             {
                 let logp = &g.logp[range.clone()];
-                let old = &l.response.logprobs;
-                let advantages = Advantages::Response(*advantage);
+                let sampled = &l.response.logprobs;
+                let rows = &l.rows;
+                let old = if rows.old.is_empty() {
+                    sampled
+                } else {
+                    &rows.old
+                };
+                let advantages = match rows.advantages.is_empty() {
+                    true => Advantages::Response(*advantage),
+                    false => Advantages::Tokens(&rows.advantages),
+                };
+                let weights = (!rows.weights.is_empty()).then_some(rows.weights.as_slice());
                 // The scale is 0 where a response carries no loss.
                 let grad = &mut dlogp[range.clone()];
                 sums.policy
-                    .merge(policy.apply(logp, old, advantages, None, *scale, grad));
+                    .merge(policy.apply(logp, old, advantages, weights, *scale, grad));
+                if r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss {
+                    let scale = self.coefficients.kl.coefficient * *scale;
+                    sums.kl += kl_penalty(r.kl.kind, logp, &rows.reference, scale, grad);
+                }
+                if let (Some(bonus), Some(dentropy)) = (bonus, &mut dentropy) {
+                    dentropy[range.clone()].fill((-bonus * scale) as f32);
+                }
+                if let (Some(values), Some(dvalues)) = (&values, &mut dvalues) {
+                    let clip = (r.critic.clip > 0.0).then_some(r.critic.clip);
+                    sums.value.merge(value_loss(
+                        &values[range.clone()],
+                        &rows.values,
+                        &rows.returns,
+                        clip,
+                        r.critic.coefficient * scale,
+                        &mut dvalues[range.clone()],
+                    ));
+                }
                 sums.entropy += g.entropy[range.clone()]
                     .iter()
                     .map(|e| *e as f64)
                     .sum::<f64>();
                 sums.rows += range.len();
                 if sums.updates == 0 {
-                    let mismatch = logp.iter().zip(old).map(|(a, b)| (a - b).abs());
+                    let mismatch = logp.iter().zip(sampled).map(|(a, b)| (a - b).abs());
                     sums.mismatch = mismatch.fold(sums.mismatch, f32::max);
                 }
-                if let (Some(i), Some(rule)) = (*zc, &self.self_reward) {
-                    let (loss, slope) = self_reward_mse(
-                        rule,
-                        g.logp[i],
-                        l.reward(),
-                        weights.of(l.correct),
-                        mse_scale,
-                    );
-                    sums.mse += loss;
+                if let (Some(i), Some(rule)) = (*zc, &l.rule) {
+                    let (logp, weight) = (g.logp[i], class_weights.of(l.correct));
+                    let (loss, slope) = match r.self_reward.loss {
+                        SelfRewardLoss::Mse => {
+                            self_reward_mse(rule, logp, l.reward(), weight, self_reward_scale)
+                        }
+                        SelfRewardLoss::CrossEntropy => {
+                            self_reward_cross_entropy(logp, weight, self_reward_scale)
+                        }
+                    };
+                    sums.self_reward += loss;
                     dlogp[i] += (alpha * slope as f64) as f32;
                 }
             }
-            self.backward(&g, &dlogp);
+            let dhidden = match (&mut self.value_head, &dvalues) {
+                (Some(head), Some(dvalues)) => Some(head.backward(&hidden, dvalues)),
+                _ => None,
+            };
+            let head = HeadGradient {
+                logp: &dlogp,
+                entropy: dentropy.as_deref(),
+                hidden: dhidden.as_deref(),
+            };
+            self.backward(&g, head);
         }
-        if !sums.policy.loss.is_finite() || !sums.mse.is_finite() {
-            let what = format!(
-                "the loss is {} (policy) and {} (self-reward)",
-                sums.policy.loss, sums.mse
-            );
-            return Err(diverged(step, what));
+        for (part, loss) in [
+            ("policy", sums.policy.loss),
+            ("kl", sums.kl),
+            ("critic", sums.value.loss),
+            ("self-reward", sums.self_reward),
+        ] {
+            if !loss.is_finite() {
+                return Err(diverged(step, format!("the {part} loss is {loss}")));
+            }
         }
         Ok(())
     }

@@ -152,6 +152,9 @@ impl<'a> Run<'a> {
                 (trainer, done)
             }
         };
+        if done == 0 {
+            trainer.keep_reference();
+        }
         let base = match earlier_test {
             Some(base) => base,
             None => self.test_base(&mut trainer)?,
@@ -235,6 +238,8 @@ impl<'a> Run<'a> {
         ));
         let mut t = self.load(cpu, checkpoint)?;
         checkpoint.load_moments(&mut t, state.updates)?;
+        checkpoint.load_companions(&mut t)?;
+        t.coefficients = state.coefficients;
         Ok(Start::Reinforce(t, state.step))
     }
 
@@ -272,6 +277,7 @@ impl<'a> Run<'a> {
                         step: step - 1,
                         updates: t.moments.updates,
                         fingerprint,
+                        coefficients: t.coefficients,
                     };
                     Checkpoint::write(&saved.join(format!("step-{}", step - 1)), &t, &state)?;
                     return Err(self.interrupted("the warm start", step - 1));
@@ -448,6 +454,7 @@ impl<'a> Run<'a> {
             step,
             updates: t.moments.updates,
             fingerprint: self.recipe.run_fingerprint(),
+            coefficients: t.coefficients,
         };
         create_folder(&dir)?;
         Checkpoint::write(&dir.join(format!("step-{step}")), t, &state)?;

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::TrainError;
 use crate::files::{decimal, folder_atomically, read, write_atomically};
 use crate::recipe::Model;
+use crate::reference::Coefficients;
 use crate::trainer::Trainer;
 
 /// Files of a model folder other than weights that are carried along unchanged.
@@ -28,6 +29,11 @@ const MOMENTS: [&str; 2] = [
     "optimizer-first.safetensors",
     "optimizer-second.safetensors",
 ];
+/// The weights of a reference policy.
+const REFERENCE: &str = "reference.safetensors";
+/// A critic's value head.
+const VALUE_HEAD: &str = "value-head.safetensors";
+const VALUE_HEAD_TENSORS: [&str; 3] = ["weight_and_bias", "first_moment", "second_moment"];
 const STATE: &str = "trainer.json";
 
 /// The files that describe a model, without its weights.
@@ -122,6 +128,8 @@ pub struct State {
     pub updates: u64,
     /// Identifies what the run computes; a checkpoint of another recipe is refused.
     pub fingerprint: String,
+    /// Coefficients that adapt.
+    pub coefficients: Coefficients,
 }
 
 /// A checkpoint folder.
@@ -152,6 +160,16 @@ impl Checkpoint {
                     &checkpoint::weights_to_bytes(&t.decoder.config, &host)?,
                 )?;
             }
+            if let Some(reference) = &t.reference {
+                let host = reference.decoder.download(&t.cpu);
+                let bytes = checkpoint::weights_to_bytes(&t.decoder.config, &host)?;
+                write_atomically(&dir.join(REFERENCE), &bytes)?;
+            }
+            if let Some(head) = &t.value_head {
+                let named = VALUE_HEAD_TENSORS.into_iter().zip(head.save(&t.cpu));
+                let bytes = checkpoint::vectors_to_bytes(named)?;
+                write_atomically(&dir.join(VALUE_HEAD), &bytes)?;
+            }
             write_atomically(&dir.join(STATE), format!("{:#}\n", json!(state)).as_bytes())
         })
     }
@@ -175,6 +193,22 @@ impl Checkpoint {
         upload(&t.cpu, &first?, &mut t.moments.first);
         upload(&t.cpu, &second?, &mut t.moments.second);
         t.moments.updates = updates;
+        Ok(())
+    }
+
+    /// Puts back what trains beside the policy: the reference and the value head.
+    pub(crate) fn load_companions(&self, t: &mut Trainer) -> Result<(), TrainError> {
+        if t.recipe.needs_reference() {
+            let file = self.dir.join(REFERENCE);
+            t.set_reference(&checkpoint::load_tensors(&[file], &t.decoder.config)?);
+        }
+        if let Some(head) = &mut t.value_head {
+            let file = self.dir.join(VALUE_HEAD);
+            let saved = checkpoint::load_vectors(&file, VALUE_HEAD_TENSORS)?;
+            if !head.restore(&t.cpu, &saved) {
+                return Err(TrainError::file(&file, "a value head of another model"));
+            }
+        }
         Ok(())
     }
 

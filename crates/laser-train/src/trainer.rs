@@ -4,18 +4,20 @@ use std::mem::take;
 use std::sync::Arc;
 
 use laser_kernels::Cpu;
-use laser_model::{Decoder, Gathered, Gradients, ModelError, Text, Workspace};
+use laser_model::{Decoder, Gathered, Gradients, HeadGradient, ModelError, Text, Workspace};
 use laser_rl::{SelfReward, check_finite};
 use laser_rng::Rng;
-use laser_rollout::score::{Batch, Sequence};
+use laser_rollout::score::{Batch, Score, Sequence};
 use laser_rollout::{
     Engine, Generation, LocalEngine, Memory, Monitor, Request, RolloutError, Sampling,
 };
 
 use crate::TrainError;
+use crate::critic::ValueHead;
 use crate::label::{Labelled, label};
 use crate::optimizer::Moments;
-use crate::recipe::{Optimizer, Recipe};
+use crate::recipe::{Optimizer, Recipe, SelfRewardLoss};
+use crate::reference::{Coefficients, Reference};
 use crate::save::ModelFiles;
 use crate::tasks::{ALPHABET, Mixture, Problem, Split};
 
@@ -58,6 +60,13 @@ pub(crate) struct Trainer {
     pub eos: Vec<u32>,
     /// z_c.
     pub zc: Option<u32>,
+    /// z_i, the token of wrong responses; only where the recipe's loss has one.
+    pub zi: Option<u32>,
+    /// Of KL and true-reference scores; set when reinforcement learning begins, where a recipe
+    /// needs one.
+    pub reference: Option<Reference>,
+    pub value_head: Option<ValueHead>,
+    pub coefficients: Coefficients,
     /// The scoring rule; set once c_ref is known.
     pub self_reward: Option<SelfReward>,
     pub mixture: Mixture,
@@ -77,10 +86,25 @@ impl Trainer {
         let config = files.config()?;
         let text = files.text()?;
         let eos = files.eos(&config)?;
-        let zc = self_reward_token(&recipe, &text, &eos)?;
+        let s = &recipe.self_reward;
+        let find = |key, token| unused_token(&recipe.name, key, token, &text, &eos);
+        let zc = match s.token.is_empty() {
+            true => None,
+            false => Some(find("self_reward.token", &s.token)?),
+        };
+        let zi = match s.loss {
+            SelfRewardLoss::Mse => None,
+            SelfRewardLoss::CrossEntropy => {
+                Some(find("self_reward.incorrect_token", &s.incorrect_token)?)
+            }
+        };
         let context = recipe.model.context.min(config.max_positions);
         let decoder = Decoder::new(&cpu, config, tensors, context, true);
         Ok(Trainer {
+            value_head: (recipe.critic.coefficient > 0.0)
+                .then(|| ValueHead::new(&cpu, decoder.config.hidden_size)),
+            coefficients: Coefficients::new(&recipe),
+            reference: None,
             mixture: Mixture::new(&recipe.tasks)?,
             memory: Memory::new(recipe.rollout.rows),
             ws: Workspace::new(&cpu, &decoder.config),
@@ -93,6 +117,7 @@ impl Trainer {
             text,
             eos,
             zc,
+            zi,
             self_reward: None,
             monitor,
         })
@@ -124,20 +149,69 @@ impl Trainer {
             max_new_tokens: self.recipe.rollout.max_new_tokens,
             stop: self.eos.clone(),
             self_reward_token: self.zc,
+            self_reward_position: self.recipe.self_reward.position,
         };
         let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
         let groups = engine.generate(&requests, &generation, &self.monitor)?;
-        requests
+        let mut answered = requests
             .into_iter()
             .zip(groups)
             .zip(problems)
-            .map(|((r, group), p)| {
-                Ok((
-                    r.prompt,
-                    label(&self.text, p, group, self.self_reward.as_ref())?,
-                ))
-            })
-            .collect()
+            .map(|((r, group), p)| Ok((r.prompt, label(&self.text, p, group)?)))
+            .collect::<Result<Vec<Answered>, TrainError>>()?;
+        self.score(&mut answered);
+        Ok(answered)
+    }
+
+    /// Gives the finished responses their scores, once the rule is known.
+    fn score(&self, answered: &mut [Answered]) {
+        let Some(rule) = self.self_reward else {
+            return;
+        };
+        let s = &self.recipe.self_reward;
+        let reference = match s.per_response() {
+            true => self.reference_scores(answered),
+            false => None,
+        };
+        let responses = answered.iter_mut().flat_map(|(_, group)| group);
+        for (i, l) in responses.enumerate() {
+            l.rule = l.response.self_logprob.map(|_| rule);
+            if let (Some(rule), Some(reference)) = (&mut l.rule, &reference) {
+                let score = &reference[i];
+                if let Some(logp) = score.self_logprob {
+                    rule.c_ref = logp - s.initial_score / s.beta_v;
+                }
+                l.rows.reference.clone_from(&score.logprobs);
+            }
+            let rule = l.rule;
+            l.score = l.response.self_logprob.map(|logp| match (s.loss, rule) {
+                (SelfRewardLoss::Mse, Some(rule)) => rule.score(logp),
+                _ => logp.exp(),
+            });
+        }
+    }
+
+    /// What the reference says of all responses, group by group; `None` while there is none.
+    pub(crate) fn reference_scores(&self, answered: &[Answered]) -> Option<Vec<Score>> {
+        let reference = self.reference.as_ref()?;
+        let sequences = sequences(answered, |l| self.zc.filter(|_| l.response.finished()));
+        let position = self.recipe.self_reward.position;
+        let tokens = self.recipe.micro_batch_tokens;
+        Some(reference.score(&self.cpu, &sequences, position, tokens))
+    }
+
+    /// Keeps the weights as they are now as the reference, where the recipe needs one.
+    pub(crate) fn keep_reference(&mut self) {
+        if self.recipe.needs_reference() {
+            let tensors = self.decoder.download(&self.cpu);
+            self.set_reference(&tensors);
+        }
+    }
+
+    /// Takes weights on the host as those of the reference.
+    pub(crate) fn set_reference(&mut self, tensors: &[Vec<f32>]) {
+        let (config, context) = (self.decoder.config.clone(), self.decoder.context());
+        self.reference = Some(Reference::new(&self.cpu, config, tensors, context));
     }
 
     /// Problems `first..first + count` of a stream.
@@ -157,19 +231,17 @@ impl Trainer {
             .collect()
     }
 
-    /// The forward pass of a micro-batch, and the log-probabilities of its responses, with those
-    /// of z_c where one is given. `diverged` makes the error if one is not finite.
+    /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged` makes the error if one is not finite.
     pub(crate) fn micro_batch(
         &mut self,
         sequences: &[Sequence],
-        zc: Option<u32>,
         diverged: impl FnOnce(String) -> TrainError,
     ) -> Result<(Batch, Gathered), TrainError> {
         if self.monitor.cancelled() {
             self.gradients.clear(&self.cpu);
             return Err(RolloutError::Cancelled.into());
         }
-        let mut batch = Batch::new(sequences, zc);
+        let mut batch = Batch::new(sequences, self.recipe.self_reward.position);
         let (rows, targets) = (take(&mut batch.rows), take(&mut batch.targets));
         let (cpu, ws) = (&self.cpu, &mut self.ws);
         self.decoder.forward(cpu, ws, &batch.ids, &batch.segments);
@@ -178,11 +250,11 @@ impl Trainer {
         Ok((batch, gathered))
     }
 
-    /// Adds the gradient of the last micro-batch; `dlogp` is that of its log-probabilities.
-    pub(crate) fn backward(&mut self, gathered: &Gathered, dlogp: &[f32]) {
+    /// Adds the gradient of the last micro-batch.
+    pub(crate) fn backward(&mut self, gathered: &Gathered, head: HeadGradient) {
         let (ws, gradients) = (&mut self.ws, &mut self.gradients);
         self.decoder
-            .backward(&self.cpu, ws, gathered, dlogp, None, gradients);
+            .backward(&self.cpu, ws, gathered, head, gradients);
     }
 
     /// Clips, updates, clears. The norm before clipping.
@@ -196,15 +268,34 @@ impl Trainer {
     }
 }
 
-/// Looks z_c up and refuses one that cannot serve.
-fn self_reward_token(recipe: &Recipe, text: &Text, eos: &[u32]) -> Result<Option<u32>, TrainError> {
-    let token = &recipe.self_reward.token;
-    if token.is_empty() {
-        return Ok(None);
-    }
+/// The responses as sequences, group by group; `token` says what is gathered at their ends.
+pub(crate) fn sequences<'a>(
+    answered: &'a [Answered],
+    token: impl Fn(&Labelled) -> Option<u32>,
+) -> Vec<Sequence<'a>> {
+    let responses = answered
+        .iter()
+        .flat_map(|(prompt, group)| group.iter().map(move |l| (prompt, l)));
+    responses
+        .map(|(prompt, l)| Sequence {
+            prompt,
+            response: &l.response.ids,
+            self_reward_token: token(l),
+        })
+        .collect()
+}
+
+/// Looks a token of the self-reward up and refuses one that cannot serve.
+fn unused_token(
+    recipe: &str,
+    key: &str,
+    token: &str,
+    text: &Text,
+    eos: &[u32],
+) -> Result<u32, TrainError> {
     let fail = |problem: String| TrainError::Value {
-        place: format!("recipe {}", recipe.name),
-        key: "self_reward.token".into(),
+        place: format!("recipe {recipe}"),
+        key: key.into(),
         value: format!("\"{token}\""),
         problem,
     };
@@ -221,5 +312,5 @@ fn self_reward_token(recipe: &Recipe, text: &Text, eos: &[u32]) -> Result<Option
             "it ends responses (EOS); name a token that is never used".into(),
         ));
     }
-    Ok(Some(id))
+    Ok(id)
 }

@@ -1,5 +1,6 @@
 //! The supervised warm start: from fresh weights to a base model.
 
+use laser_model::HeadGradient;
 use laser_rl::nll;
 use laser_rollout::score::{Sequence, micro_batches};
 
@@ -41,15 +42,15 @@ impl Trainer {
                 Ok((self.text.encode(&p.prompt)?, solution))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
+        let zc = self.zc.filter(|_| w.self_reward_weight > 0.0);
         let sequences: Vec<Sequence> = texts
             .iter()
             .map(|(p, s)| Sequence {
                 prompt: p,
                 response: s,
-                finished: true,
+                self_reward_token: zc,
             })
             .collect();
-        let zc = self.zc.filter(|_| w.self_reward_weight > 0.0);
         let scale = 1.0 / sequences.iter().map(|s| s.response.len()).sum::<usize>() as f64;
         let zc_scale = w.self_reward_weight / sequences.len() as f64;
         let mut result = WarmStep::default();
@@ -60,7 +61,7 @@ impl Trainer {
             remedy: "lower warm_start.optimizer.lr".into(),
         };
         for cut in micro_batches(&sequences, recipe.micro_batch_tokens) {
-            let (batch, g) = self.micro_batch(&sequences[cut], zc, diverged)?;
+            let (batch, g) = self.micro_batch(&sequences[cut], diverged)?;
             let mut dlogp = vec![0.0; g.logp.len()];
             for (range, zc) in batch.responses.iter().zip(&batch.self_rewards) {
                 result.loss += nll(&g.logp[range.clone()], scale, &mut dlogp[range.clone()]);
@@ -70,7 +71,7 @@ impl Trainer {
                     result.self_logp += g.logp[i] as f64 / sequences.len() as f64;
                 }
             }
-            self.backward(&g, &dlogp);
+            self.backward(&g, HeadGradient::of_logp(&dlogp));
             result.tokens += batch.ids.len();
         }
         result.lr = w.optimizer.at(step, w.steps);

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 8] = [
+const VARIANTS: [(&str, &[&str]); 15] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -57,6 +57,58 @@ const VARIANTS: [(&str, &[&str]); 8] = [
             "policy.overlong_tokens=4",
         ],
     ),
+    (
+        "kl_loss",
+        &[
+            "kl.coefficient=0.1",
+            "kl.reference=ema",
+            "kl.ema_decay=0.5",
+            "policy.passes=2",
+        ],
+    ),
+    (
+        "kl_reward",
+        &[
+            "kl.coefficient=0.1",
+            "kl.kind=k1",
+            "kl.place=reward",
+            "kl.reference=sync",
+            "kl.sync_every=2",
+            "kl.target=0.001",
+            "kl.horizon=100",
+        ],
+    ),
+    (
+        "entropy",
+        &["entropy.target=3", "entropy.step=0.01", "entropy.max=0.025"],
+    ),
+    (
+        "critic",
+        &[
+            "policy.advantage=no_baseline",
+            "critic.coefficient=0.5",
+            "critic.lr_scale=3",
+            "self_reward.tau=0",
+            "kl.coefficient=0.05",
+            "kl.place=reward",
+            "policy.mini_batches=2",
+        ],
+    ),
+    ("true_reference", &["self_reward.c_ref=reference"]),
+    (
+        "cross_entropy",
+        &[
+            "self_reward.loss=cross_entropy",
+            "self_reward.incorrect_token=<|reserved_0|>",
+        ],
+    ),
+    (
+        "importance",
+        &[
+            "policy.importance={level='product',bound={truncate={max=1.5}}}",
+            "policy.mini_batches=2",
+        ],
+    ),
 ];
 
 /// A folder with the base model that all recipes here share.
@@ -87,10 +139,12 @@ fn threads_and_micro_batches_change_nothing_in_any_of_them() {
             weights(&one, 5) != weights(&plain, 5),
             "{name} is an option without effect"
         );
-        for line in metrics(&one).iter().filter(|line| line["phase"] != "sft") {
+        for line in rl_metrics(&one) {
             assert_eq!(line["policy/logprob_mismatch"], 0.0, "{name}");
             assert!(
-                line["self_reward/mse"].as_f64().is_some_and(f64::is_finite),
+                ["self_reward/mse", "self_reward/cross_entropy"]
+                    .iter()
+                    .any(|key| line[key].as_f64().is_some_and(f64::is_finite)),
                 "{name}"
             );
         }
@@ -139,10 +193,7 @@ fn dynamic_sampling_looks_for_groups_that_differ() {
     };
     assert!(uniform(&plain).iter().any(|&share| share > 0.0));
     assert_eq!(uniform(&refilled), vec![0.0; 5]);
-    for line in metrics(&refilled)
-        .iter()
-        .filter(|line| line["phase"] != "sft")
-    {
+    for line in rl_metrics(&refilled) {
         let (sampled, refills) = (&line["rollout/sampled_groups"], &line["rollout/refills"]);
         assert!(
             refills.as_u64().unwrap() <= 4 && sampled.as_u64().unwrap() >= 8,
@@ -153,16 +204,190 @@ fn dynamic_sampling_looks_for_groups_that_differ() {
 }
 
 #[test]
-fn an_interrupted_run_with_refills_and_several_updates_goes_on_as_if_nothing_had_happened() {
+fn interrupted_runs_of_the_kinds_that_keep_a_state_go_on_as_if_nothing_had_happened() {
     let dir = tempfile::tempdir().unwrap();
-    let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
-    let (_, settings) = VARIANTS[7];
-    train(recipe(settings), &whole, None);
-    let stopped = interrupted(recipe(settings), options(&parts), Phase::Train, 2);
-    assert!(
-        matches!(stopped, TrainError::Interrupted { .. }),
-        "{stopped}"
+    let base = base(dir.path());
+    for name in [
+        "dapo",
+        "kl_loss",
+        "kl_reward",
+        "entropy",
+        "critic",
+        "true_reference",
+    ] {
+        let (_, settings) = VARIANTS.iter().find(|(n, _)| *n == name).unwrap();
+        let whole = dir.path().join(format!("{name}-whole"));
+        let parts = dir.path().join(format!("{name}-parts"));
+        train(recipe(settings), &whole, Some(&base));
+        let begin = RunOptions {
+            base: Some(base.clone()),
+            ..options(&parts)
+        };
+        let stopped = interrupted(recipe(settings), begin, Phase::Train, 3);
+        assert!(
+            matches!(stopped, TrainError::Interrupted { .. }),
+            "{stopped}"
+        );
+        run(recipe(settings), resuming(&parts)).unwrap();
+        assert_same_run(&whole, &parts, 5, name);
+    }
+}
+
+#[test]
+fn importance_weights_of_a_sampler_that_agrees_with_the_trainer_are_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let (plain, weighted) = (dir.path().join("plain"), dir.path().join("weighted"));
+    let settings = ["policy.mini_batches=2", "policy.importance={}"];
+    train(recipe(&settings[..1]), &plain, Some(&base));
+    train(recipe(&settings), &weighted, Some(&base));
+    assert!(weights(&plain, 5) == weights(&weighted, 5));
+    for line in rl_metrics(&weighted) {
+        assert_eq!(line["importance/mean"], 1.0);
+        assert_eq!(
+            (&line["importance/min"], &line["importance/max"]),
+            (&1.0.into(), &1.0.into())
+        );
+        assert_eq!(line["importance/effective_share"], 1.0);
+    }
+}
+
+#[test]
+fn the_kl_begins_at_zero_and_a_large_coefficient_holds_the_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let last = |name: &str, settings: &[&str]| {
+        let out = dir.path().join(name);
+        let lasting = [settings, &["self_reward.alpha=0", "self_reward.tau=0"]].concat();
+        train(recipe(&lasting), &out, Some(&base));
+        let kl: Vec<f64> = rl_metrics(&out)
+            .iter()
+            .map(|line| line["kl/mean"].as_f64().unwrap())
+            .collect();
+        assert_eq!(kl[0], 0.0, "{name}: at first the policy is the reference");
+        kl[4]
+    };
+    // 1e-12: measured, without effect.
+    let free = last("free", &["kl.coefficient=1e-12", "policy.passes=4"]);
+    let held = last("held", &["kl.coefficient=10", "policy.passes=4"]);
+    assert!(held < free / 2.0, "{held} {free}");
+    let synced = last(
+        "synced",
+        &[
+            "kl.coefficient=1e-12",
+            "kl.reference=sync",
+            "kl.sync_every=1",
+        ],
     );
-    run(recipe(settings), resuming(&parts)).unwrap();
-    assert_same_run(&whole, &parts, 5, "resumed");
+    assert_eq!(synced, 0.0);
+}
+
+#[test]
+fn adapted_coefficients_move_towards_their_targets() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let course = |name: &str, key: &str, settings: &[&str]| -> Vec<f64> {
+        let out = dir.path().join(name);
+        train(recipe(settings), &out, Some(&base));
+        let lines = rl_metrics(&out);
+        lines.iter().map(|l| l[key].as_f64().unwrap()).collect()
+    };
+    let kl = course(
+        "kl",
+        "kl/coefficient",
+        &["kl.coefficient=0.1", "kl.target=1000", "kl.horizon=320"],
+    );
+    // 32 responses a step of 320: by a fifth of a tenth.
+    for pair in kl.windows(2) {
+        assert!((pair[1] / pair[0] - 0.98).abs() < 1e-12, "{kl:?}");
+    }
+    let entropy = course(
+        "entropy",
+        "policy/entropy_coefficient",
+        &["entropy.target=3", "entropy.step=0.01", "entropy.max=0.025"],
+    );
+    assert_eq!(entropy, [0.0, 0.01, 0.02, 0.025, 0.025]);
+}
+
+#[test]
+fn an_entropy_bonus_raises_the_entropy() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let last = |name: &str, settings: &[&str]| {
+        let out = dir.path().join(name);
+        train(recipe(settings), &out, Some(&base));
+        rl_metrics(&out)[4]["policy/entropy"].as_f64().unwrap()
+    };
+    let (plain, raised) = (
+        last("plain", &[]),
+        last("raised", &["entropy.coefficient=1"]),
+    );
+    assert!(raised > plain + 0.05, "{raised} {plain}");
+}
+
+#[test]
+fn a_critic_learns_the_value_of_the_problems() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = base(dir.path());
+    let settings = [
+        "policy.advantage=no_baseline",
+        "critic.coefficient=0.5",
+        "critic.clip=0",
+        "critic.lr_scale=10",
+        "self_reward.tau=0",
+        "steps=30",
+    ];
+    train(recipe(&settings), dir.path(), Some(&base));
+    let lines = rl_metrics(dir.path());
+    let of = |line: &serde_json::Value, key: &str| line[key].as_f64().unwrap();
+    assert_eq!(of(&lines[0], "critic/value_mean"), 0.0);
+    let late = &lines[25..];
+    let mean = |key: &str| late.iter().map(|l| of(l, key)).sum::<f64>() / late.len() as f64;
+    assert!(
+        (mean("critic/value_mean") - mean("reward/mean")).abs() < 0.1,
+        "{} {}",
+        mean("critic/value_mean"),
+        mean("reward/mean")
+    );
+}
+
+#[test]
+fn scores_against_the_true_reference_begin_where_they_were_asked_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [
+        "self_reward.c_ref=reference",
+        "self_reward.initial_score=0.5",
+    ];
+    train(recipe(&settings), dir.path(), None);
+    let first = rows(dir.path().join("samples/step-1.jsonl"));
+    let scores: Vec<f32> = first.iter().filter_map(|r| r.self_reward).collect();
+    assert!(scores.len() > 4 && scores.iter().all(|s| (s - 0.5).abs() < 1e-6));
+    let later = rows(dir.path().join("samples/step-5.jsonl"));
+    assert!(
+        later
+            .iter()
+            .filter_map(|r| r.self_reward)
+            .any(|s| (s - 0.5).abs() > 1e-3)
+    );
+}
+
+#[test]
+fn scores_read_where_eos_was_emitted_train_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = |name: &str| dir.path().join(name);
+    let settings = ["self_reward.position=at_eos"];
+    train(recipe(&settings), &out("one"), None);
+    let options = RunOptions {
+        threads: 2,
+        ..options(&out("two"))
+    };
+    run(recipe(&[settings[0], "micro_batch_tokens=64"]), options).unwrap();
+    assert_same_run(&out("one"), &out("two"), 5, "at_eos");
+    for line in rl_metrics(&out("one")) {
+        assert_eq!(line["policy/logprob_mismatch"], 0.0);
+        assert!(line["self_reward/mse"].as_f64().is_some_and(|x| x > 0.0));
+    }
+    // The warm start prepared z_c there: around −8 and not at chance, −4.
+    let first = &rl_metrics(&out("one"))[0]["self_reward/logp_incorrect"];
+    assert!(first.as_f64().is_some_and(|l| l < -6.0), "{first}");
 }

@@ -6,8 +6,11 @@ use std::path::Path;
 
 use common::*;
 use laser_kernels::Cpu;
-use laser_model::{Decoder, Gradients, ModelConfig, Text, Workspace, checkpoint, init_weights};
+use laser_model::{
+    Decoder, Gradients, HeadGradient, ModelConfig, Text, Workspace, checkpoint, init_weights,
+};
 use laser_rl::{SelfReward, self_reward_mse};
+use laser_rollout::SelfRewardPosition;
 use laser_rollout::score::{Batch, Sequence, score};
 use laser_train::{Checkpoint, Moments, Optimizer, SampleRow, Schedule, TrainError};
 use serde_json::{Value, json};
@@ -52,11 +55,11 @@ fn regress(labels: [bool; 8]) -> [f32; 8] {
         .map(|r| Sequence {
             prompt: &[1, 2],
             response: r,
-            finished: true,
+            self_reward_token: Some(ZC),
         })
         .collect();
     for _ in 0..400 {
-        let batch = Batch::new(&sequences, Some(ZC));
+        let batch = Batch::new(&sequences, SelfRewardPosition::AfterEos);
         decoder.forward(&cpu, &mut ws, &batch.ids, &batch.segments);
         let g = decoder.gather(&cpu, &mut ws, batch.rows, batch.targets);
         let mut dlogp = vec![0.0; g.logp.len()];
@@ -65,14 +68,27 @@ fn regress(labels: [bool; 8]) -> [f32; 8] {
             let reward = f32::from(u8::from(correct));
             dlogp[i] = self_reward_mse(&rule, g.logp[i], reward, 1.0, 1.0 / 8.0).1;
         }
-        decoder.backward(&cpu, &mut ws, &g, &dlogp, None, &mut gradients);
+        decoder.backward(
+            &cpu,
+            &mut ws,
+            &g,
+            HeadGradient::of_logp(&dlogp),
+            &mut gradients,
+        );
         decoder.finish(&cpu, &mut gradients);
         moments
             .update(&cpu, &mut decoder, &gradients, &optimizer, optimizer.lr)
             .unwrap();
         gradients.clear(&cpu);
     }
-    let scores = score(&cpu, &decoder, &mut ws, &sequences, Some(ZC), 1000);
+    let scores = score(
+        &cpu,
+        &decoder,
+        &mut ws,
+        &sequences,
+        SelfRewardPosition::AfterEos,
+        1000,
+    );
     std::array::from_fn(|i| rule.score(scores[i].self_logprob.unwrap()))
 }
 
@@ -141,9 +157,16 @@ fn scoring_a_finished_response_anew_gives_the_recorded_score_to_the_last_bit() {
         let sequence = Sequence {
             prompt: &prompt,
             response: &response,
-            finished: true,
+            self_reward_token: Some(m.zc),
         };
-        let again = &score(&cpu, &m.decoder, &mut ws, &[sequence], Some(m.zc), 100)[0];
+        let again = &score(
+            &cpu,
+            &m.decoder,
+            &mut ws,
+            &[sequence],
+            SelfRewardPosition::AfterEos,
+            100,
+        )[0];
         assert_eq!(again.self_logprob, row.self_logprob);
         assert_eq!(again.self_logprob.map(|l| m.rule.score(l)), row.self_reward);
         compared += 1;

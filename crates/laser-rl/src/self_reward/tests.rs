@@ -305,3 +305,12 @@ proptest! {
         prop_assert!(SR.score(a.min(b)) <= SR.score(a.max(b)));
     }
 }
+
+#[test]
+fn the_cross_entropy_is_the_likelihood_of_the_label_token() {
+    let (loss, slope) = self_reward_cross_entropy(-0.75, 2.0, 0.125);
+    assert_eq!((loss, slope), (0.1875, -0.25));
+    // Down to the end of what f32 holds, and at probability 1.
+    assert_eq!(self_reward_cross_entropy(0.0, 1.0, 1.0).0, 0.0);
+    assert_eq!(self_reward_cross_entropy(-100.0, 0.5, 1.0), (50.0, -0.5));
+}

@@ -1,8 +1,8 @@
 //! Values that are out of range or do not go together.
 
-use laser_rl::{AdvantageKind, Aggregation};
+use laser_rl::{AdvantageKind, Aggregation, KlKind, RatioBound};
 
-use super::{CRef, LossKind, Recipe};
+use super::{CRef, KlPlace, LossKind, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::TrainError;
 use crate::tasks::Mixture;
 
@@ -128,6 +128,7 @@ impl Recipe {
                 problem,
             );
         }
+        self.check_regularizers(&c, place)?;
         self.check_self_reward(&c, place)?;
         for (prefix, o) in [
             ("optimizer", &self.optimizer),
@@ -201,6 +202,88 @@ impl Recipe {
         Ok(())
     }
 
+    fn check_regularizers(
+        &self,
+        c: &Checker,
+        place: &dyn Fn(&str) -> String,
+    ) -> Result<(), TrainError> {
+        let fail = |key: &str, value: String, problem: &str| {
+            Err(TrainError::Value {
+                place: place(key),
+                key: key.into(),
+                value,
+                problem: problem.into(),
+            })
+        };
+        let (k, e, v) = (&self.kl, &self.entropy, &self.critic);
+        for (key, value) in [
+            ("kl.coefficient", k.coefficient),
+            ("kl.target", k.target),
+            ("entropy.coefficient", e.coefficient),
+            ("entropy.target", e.target),
+            ("entropy.step", e.step),
+            ("critic.coefficient", v.coefficient),
+            ("critic.clip", f64::from(v.clip)),
+            ("critic.lr_scale", f64::from(v.lr_scale)),
+        ] {
+            c.number(key, value, value >= 0.0, "must not be negative")?;
+        }
+        for (key, value) in [
+            ("kl.ema_decay", k.ema_decay),
+            ("critic.gamma", f64::from(v.gamma)),
+            ("critic.lambda", f64::from(v.lambda)),
+        ] {
+            let ok = (0.0..=1.0).contains(&value);
+            c.number(key, value, ok, "must lie between 0 and 1")?;
+        }
+        c.number("kl.horizon", k.horizon, k.horizon > 0.0, "must be above 0")?;
+        c.at_least("kl.sync_every", k.sync_every, 1)?;
+        if k.coefficient == 0.0 && k.target > 0.0 {
+            let problem = "an adapted coefficient is multiplied, and never leaves 0; set kl.coefficient to where it begins";
+            return fail("kl.target", k.target.to_string(), problem);
+        }
+        if k.coefficient > 0.0 && k.place == KlPlace::Loss && k.kind == KlKind::K1 {
+            let problem = "as a loss its gradient has the mean 0 and does nothing; take k2 or k3, or kl.place = \"reward\"";
+            return fail("kl.kind", "\"k1\"".into(), problem);
+        }
+        if k.coefficient > 0.0
+            && k.reference != ReferenceKind::Base
+            && self.self_reward.per_response()
+        {
+            let problem = "self_reward.c_ref = \"reference\" needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
+            return fail("kl.reference", "not \"base\"".into(), problem);
+        }
+        c.number(
+            "entropy.max",
+            e.max,
+            e.target == 0.0 || e.max >= e.coefficient && e.max > 0.0,
+            "must be above 0 and no less than entropy.coefficient",
+        )?;
+        if v.coefficient > 0.0 {
+            if self.policy.advantage != AdvantageKind::NoBaseline {
+                let problem = "the critic takes the place of every baseline; set policy.advantage = \"no_baseline\"";
+                return fail("critic.coefficient", v.coefficient.to_string(), problem);
+            }
+            if self.self_reward.tau > 0.0 {
+                let problem = "the self-reward's advantage is one per response and has no place among those of a critic; set it to 0";
+                return fail("self_reward.tau", self.self_reward.tau.to_string(), problem);
+            }
+        }
+        if let Some(w) = self.policy.importance {
+            let ok = match w.bound {
+                RatioBound::Truncate { max } => max > 0.0 && max.is_finite(),
+                RatioBound::Mask { low, high } | RatioBound::Reject { low, high } => {
+                    low >= 0.0 && low < high && high.is_finite()
+                }
+            };
+            if !ok {
+                let problem = "needs max above 0, or low below high and neither negative";
+                return fail("policy.importance.bound", format!("{:?}", w.bound), problem);
+            }
+        }
+        Ok(())
+    }
+
     fn check_self_reward(
         &self,
         c: &Checker,
@@ -267,6 +350,17 @@ impl Recipe {
             weight >= 0.0,
             "must not be negative",
         )?;
+        let cross_entropy = s.loss == SelfRewardLoss::CrossEntropy;
+        let token = &s.incorrect_token;
+        if cross_entropy && (token.is_empty() || *token == s.token) {
+            return Err(TrainError::Value {
+                place: place("self_reward.incorrect_token"),
+                key: "self_reward.incorrect_token".into(),
+                value: format!("\"{token}\""),
+                problem: "the cross entropy needs a second unused token, for wrong responses"
+                    .into(),
+            });
+        }
         if s.token.is_empty() && s.trains() {
             return Err(TrainError::Value {
                 place: place("self_reward.token"),

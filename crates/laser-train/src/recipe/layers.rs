@@ -16,6 +16,7 @@ macro_rules! recipes {
 pub const BUILT_IN: &[(&str, &str)] = recipes![
     "laser"
     "grpo"
+    "grpo_kl"
     "dr_grpo"
     "rloo"
     "reinforce_plus_plus"
@@ -23,9 +24,14 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "dapo"
     "gspo"
     "cispo"
+    "ppo"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"
+    "laser_no_warmup"
+    "laser_reference"
+    "laser_cross_entropy"
+    "laser_at_eos"
 ];
 
 /// The text of a built-in recipe.

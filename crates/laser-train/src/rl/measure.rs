@@ -1,16 +1,23 @@
 //! The metrics of a step of reinforcement learning.
 
-use laser_rl::{JudgeMetrics, Judged};
+use laser_rl::{JudgeMetrics, Judged, explained_variance};
 use serde_json::{Map, Value, json};
 
+use super::prepare::Prepared;
 use super::{Group, Sums, shaped_reward};
 use crate::files::decimal;
 use crate::label::Labelled;
+use crate::recipe::SelfRewardLoss;
 use crate::trainer::Trainer;
 
 impl Trainer {
     /// A line of `metrics.jsonl`; losses are means over the updates of the step.
-    pub(super) fn measure(&self, groups: &[Group], sums: &Sums) -> Map<String, Value> {
+    pub(super) fn measure(
+        &self,
+        groups: &[Group],
+        sums: &Sums,
+        prepared: &Prepared,
+    ) -> Map<String, Value> {
         let all: Vec<&Labelled> = groups
             .iter()
             .flat_map(|(_, g)| g.iter().map(|(l, _)| l))
@@ -52,6 +59,39 @@ impl Trainer {
             "rollout/truncated",
             json!(mean(&|l| f64::from(u8::from(!l.response.finished())))),
         );
+        if let Some(kl) = prepared.kl {
+            put("kl/mean", json!(kl));
+            put("kl/coefficient", json!(self.coefficients.kl.coefficient));
+            put("kl/loss", json!(sums.kl / updates));
+        }
+        if recipe.entropy.active() {
+            put(
+                "policy/entropy_coefficient",
+                json!(self.coefficients.entropy),
+            );
+        }
+        if recipe.policy.importance.is_some() {
+            let w = &prepared.importance;
+            put("importance/mean", json!(w.mean()));
+            put("importance/min", json!(w.weight_min));
+            put("importance/max", json!(w.weight_max));
+            put("importance/bounded_fraction", json!(w.bounded_fraction()));
+            let share = w.effective_sample_size() / w.tokens.max(1) as f64;
+            put("importance/effective_share", json!(share));
+        }
+        if self.value_head.is_some() {
+            let rows = |f: fn(&Labelled) -> &[f32]| -> Vec<f32> {
+                all.iter().flat_map(|l| f(l).iter().copied()).collect()
+            };
+            let (values, returns) = (rows(|l| &l.rows.values), rows(|l| &l.rows.returns));
+            put("critic/loss", json!(sums.value.loss / updates));
+            put("critic/clip_fraction", json!(sums.value.clip_fraction()));
+            let explained = explained_variance(&values, &returns);
+            put("critic/explained_variance", json!(explained));
+            let mean =
+                values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len().max(1) as f64;
+            put("critic/value_mean", json!(mean));
+        }
         if let Some(zc) = self.zc {
             let drawn: usize = all
                 .iter()
@@ -79,7 +119,11 @@ impl Trainer {
                     .collect();
                 (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64)
             };
-            put("self_reward/mse", json!(sums.mse / updates));
+            let loss = match recipe.self_reward.loss {
+                SelfRewardLoss::Mse => "self_reward/mse",
+                SelfRewardLoss::CrossEntropy => "self_reward/cross_entropy",
+            };
+            put(loss, json!(sums.self_reward / updates));
             put("self_reward/f1", json!(metrics.f1));
             put("self_reward/tpr", json!(metrics.tpr));
             put("self_reward/tnr", json!(metrics.tnr));

@@ -120,6 +120,13 @@ pub fn metrics(run: &Path) -> Vec<Value> {
     lines
 }
 
+/// Those of the reinforcement learning.
+pub fn rl_metrics(run: &Path) -> Vec<Value> {
+    let mut lines = metrics(run);
+    lines.retain(|line| line["phase"] != "sft");
+    lines
+}
+
 pub fn rows(path: impl AsRef<Path>) -> Vec<SampleRow> {
     lines(path)
         .into_iter()

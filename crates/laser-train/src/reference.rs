@@ -1,0 +1,102 @@
+//! The policy that the trained one is held against, and the coefficients that adapt.
+
+use std::sync::{Mutex, PoisonError};
+
+use laser_kernels::{Backend, Cpu};
+use laser_model::{Decoder, ModelConfig, Workspace};
+use laser_rl::{AdaptiveKl, EntropyController, ema};
+use laser_rollout::SelfRewardPosition;
+use laser_rollout::score::{Score, Sequence, score};
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::Recipe;
+
+/// A second set of weights that only scores.
+pub(crate) struct Reference {
+    pub decoder: Decoder<Cpu>,
+    /// Behind a lock because scoring is asked for where the trainer is only read.
+    ws: Mutex<Workspace<Cpu>>,
+}
+
+impl Reference {
+    /// A reference with weights on the host, in the layout's order.
+    pub(crate) fn new(
+        cpu: &Cpu,
+        config: ModelConfig,
+        tensors: &[Vec<f32>],
+        context: usize,
+    ) -> Self {
+        let ws = Mutex::new(Workspace::new(cpu, &config));
+        Reference {
+            decoder: Decoder::new(cpu, config, tensors, context, false),
+            ws,
+        }
+    }
+
+    /// Its log-probabilities of responses.
+    pub(crate) fn score(
+        &self,
+        cpu: &Cpu,
+        sequences: &[Sequence],
+        position: SelfRewardPosition,
+        max_tokens: usize,
+    ) -> Vec<Score> {
+        let mut ws = self.ws.lock().unwrap_or_else(PoisonError::into_inner);
+        score(cpu, &self.decoder, &mut ws, sequences, position, max_tokens)
+    }
+
+    /// Moves to `decay` · itself + (1 − `decay`) · the policy.
+    pub(crate) fn follow(&mut self, cpu: &Cpu, policy: &Decoder<Cpu>, decay: f64) {
+        let mut own = self.decoder.download(cpu);
+        for (own, policy) in own.iter_mut().zip(&policy.download(cpu)) {
+            ema(own, policy, decay);
+        }
+        for (host, device) in own.iter().zip(&mut self.decoder.weights) {
+            cpu.upload(host, device);
+        }
+        self.decoder.refresh(cpu);
+    }
+}
+
+/// Coefficients that change on the way; part of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Coefficients {
+    /// β of the KL.
+    pub kl: AdaptiveKl,
+    /// What adapts the entropy bonus.
+    pub entropy_controller: EntropyController,
+    /// The entropy bonus of the next step.
+    pub entropy: f64,
+}
+
+impl Coefficients {
+    /// Those of the first step.
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        let (kl, e) = (&recipe.kl, &recipe.entropy);
+        Coefficients {
+            kl: AdaptiveKl {
+                coefficient: kl.coefficient,
+                target: kl.target,
+                horizon: kl.horizon,
+            },
+            entropy_controller: EntropyController {
+                coefficient: e.coefficient,
+                target: e.target,
+                step: e.step,
+                min: 0.0,
+                max: e.max,
+            },
+            entropy: e.coefficient,
+        }
+    }
+
+    /// Takes a step of `responses` in: its mean KL and entropy per token, nats.
+    pub(crate) fn update(&mut self, kl: Option<f64>, entropy: f64, responses: usize) {
+        if let Some(kl) = kl.filter(|_| self.kl.target > 0.0) {
+            self.kl.update(kl, responses);
+        }
+        if self.entropy_controller.target > 0.0 {
+            self.entropy = self.entropy_controller.update(entropy);
+        }
+    }
+}
