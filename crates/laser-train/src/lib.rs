@@ -12,6 +12,7 @@ mod evaluate;
 mod files;
 mod folder;
 mod label;
+mod log;
 mod observer;
 mod optimizer;
 mod plan;
@@ -19,7 +20,9 @@ mod recipe;
 mod rl;
 mod run;
 mod save;
+mod smells;
 pub mod tasks;
+mod tensorboard;
 mod trainer;
 mod warm_start;
 
@@ -35,3 +38,4 @@ pub use recipe::{
 };
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;
+pub use smells::Warning;
