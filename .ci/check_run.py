@@ -37,6 +37,20 @@ for l in training:
         assert math.isfinite(l[key]), key
     assert l["policy/logprob_mismatch"] == 0.0, "sampled and recomputed log-probabilities differ"
     assert l["rollout/self_reward_token_sampled"] == 0
+    assert l["tokens_per_second"]["rollout"] > 0 and l["time"] > 1e9
+    assert l["policy/ratio_min"] <= l["policy/ratio_mean"] <= l["policy/ratio_max"]
+    for warning in l.get("warnings", []):
+        assert set(warning) == {"smell", "text"}, warning
+
+# TFRecords: length, its CRC, data, its CRC. A version, a start, and one for each step and test.
+(events,) = (run / "tensorboard").iterdir()
+assert events.name.startswith("events.out.tfevents.")
+data, at, records = events.read_bytes(), 0, 0
+while at < len(data):
+    at += 16 + int.from_bytes(data[at:at + 8], "little")
+    records += 1
+evals = (run / "evals.jsonl").read_text().splitlines()
+assert (at, records) == (len(data), 2 + len(lines) + len(evals)), (at, len(data), records)
 
 for name in ("results.jsonl", "samples/step-3.jsonl"):
     rows = [json.loads(l) for l in (run / name).read_text().splitlines()]

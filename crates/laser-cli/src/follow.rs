@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use laser_rl::Evaluation;
 use laser_rollout::Monitor;
-use laser_train::{Observer, Phase, Recipe};
+use laser_train::{Observer, Phase, Recipe, SampleRow, Warning};
 use serde_json::{Map, Value};
 
 use crate::output;
+use crate::responses;
+use crate::screen::{width, wrap};
 use crate::summary::{number, percent};
 
 /// Rows of the table that a phase prints.
 const ROWS: u64 = 20;
+/// Columns where standard error is no terminal.
+const WIDTH: u16 = 120;
 
 /// Prints a run as it goes.
 pub struct Terminal {
@@ -153,6 +157,15 @@ impl Observer for Terminal {
             ),
         };
         self.print(&row);
+    }
+
+    fn warning(&mut self, step: u64, warning: &Warning) {
+        let text = format!("warning at step {step}: {}", warning.text);
+        self.print(&wrap(&text, "    ", width(WIDTH).into()));
+    }
+
+    fn responses(&mut self, step: u64, rows: &[SampleRow]) {
+        self.print(&responses::table(step, rows, width(WIDTH).into()));
     }
 
     fn tested(&mut self, step: u64, e: &Evaluation) {

@@ -4,6 +4,8 @@ mod bench;
 mod follow;
 mod output;
 mod report;
+mod responses;
+mod screen;
 mod summary;
 mod train;
 mod verify;

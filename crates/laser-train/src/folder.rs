@@ -19,12 +19,13 @@ const CONFIG: &str = "config.toml";
 /// What makes a model folder a base model of a recipe.
 const BASE: &str = "base.json";
 /// What training writes into the folder, beside `config.toml` and `base`.
-const WRITTEN: [&str; 6] = [
+const WRITTEN: [&str; 7] = [
     "checkpoints",
     "samples",
     "warm-start",
     "metrics.jsonl",
     "evals.jsonl",
+    "tensorboard",
     "base-test.json",
 ];
 /// What the end of a run writes.

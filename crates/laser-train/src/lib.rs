@@ -13,6 +13,7 @@ mod evaluate;
 mod files;
 mod folder;
 mod label;
+mod log;
 mod observer;
 mod optimizer;
 mod plan;
@@ -21,7 +22,9 @@ mod reference;
 mod rl;
 mod run;
 mod save;
+mod smells;
 pub mod tasks;
+mod tensorboard;
 mod trainer;
 mod warm_start;
 
@@ -39,3 +42,4 @@ pub use recipe::{
 pub use reference::Coefficients;
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;
+pub use smells::Warning;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use laser_kernels::Cpu;
 
 use crate::TrainError;
+use crate::log::peak_memory;
 use crate::recipe::Recipe;
 use crate::run::{Run, Start};
 use crate::trainer::Trainer;
@@ -147,12 +148,4 @@ fn probe(
         cache_bytes: row * r.rows.min(responses) * trainer.cpu.threads(),
         peak_bytes: peak_memory(),
     })
-}
-
-/// Linux counts the largest resident memory of a process.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
 }

@@ -376,6 +376,10 @@ pub struct Save {
     pub keep: usize,
     /// Steps between files of sampled responses; 0 for none.
     pub samples_every: u64,
+    /// Steps between tables of a few responses on the terminal; 0 for none.
+    pub table_every: u64,
+    /// Whether the metrics are also written as TensorBoard event files.
+    pub tensorboard: bool,
 }
 
 impl Default for Recipe {
@@ -532,6 +536,8 @@ impl Default for Save {
             every: 100,
             keep: 2,
             samples_every: 25,
+            table_every: 50,
+            tensorboard: true,
         }
     }
 }

@@ -15,10 +15,10 @@ use crate::TrainError;
 use crate::calibrate::Reference;
 use crate::evaluate::{EvalResult, SampleRow};
 use crate::files::{
-    append_line, create_folder, decimal, folder_atomically, read, remove_folder, to_json,
-    write_atomically,
+    create_folder, decimal, folder_atomically, read, remove_folder, to_json, write_atomically,
 };
 use crate::folder::{Folder, is_base, mark_base, write_rows};
+use crate::log::RunLog;
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
@@ -88,6 +88,8 @@ pub struct Run<'a> {
     started: Instant,
     /// Seconds that earlier parts of a resumed run took.
     before: f64,
+    /// Open from the first line on: only then is it known which lines stay.
+    log: Option<RunLog>,
 }
 
 impl<'a> Run<'a> {
@@ -106,6 +108,7 @@ impl<'a> Run<'a> {
             monitor,
             started: Instant::now(),
             before: 0.0,
+            log: None,
         }
     }
 
@@ -355,6 +358,7 @@ impl<'a> Run<'a> {
     fn reinforce(&mut self, t: &mut Trainer, done: u64) -> Result<u64, TrainError> {
         let r = self.recipe.clone();
         self.observer.begin(Phase::Train, done, r.steps);
+        self.log()?;
         self.test_on_the_way(t, done)?;
         for step in done + 1..=r.steps {
             let result = match t.cpu.clone().install(|| t.reinforce_step(step)) {
@@ -364,17 +368,22 @@ impl<'a> Run<'a> {
                 other => other?,
             };
             self.record(Phase::Train, Value::Object(result.metrics))?;
-            if r.save.samples_every > 0 && (step == 1 || step % r.save.samples_every == 0) {
+            let due = |every: u64| every > 0 && (step == 1 || step.is_multiple_of(every));
+            let (saved, shown) = (due(r.save.samples_every), due(r.save.table_every));
+            if saved || shown {
                 let rows: Vec<SampleRow> = result
                     .problems
                     .iter()
                     .zip(&result.groups)
                     .flat_map(|(p, g)| g.iter().map(|(l, a)| SampleRow::new(p, l, Some(*a))))
                     .collect();
-                write_rows(
-                    &self.path("samples").join(format!("step-{step}.jsonl")),
-                    &rows,
-                )?;
+                if saved {
+                    let file = self.path("samples").join(format!("step-{step}.jsonl"));
+                    write_rows(&file, &rows)?;
+                }
+                if shown {
+                    self.observer.responses(step, &rows);
+                }
             }
             if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
                 self.save(t, step)?;
@@ -432,17 +441,30 @@ impl<'a> Run<'a> {
     }
 
     fn record(&mut self, phase: Phase, line: Value) -> Result<(), TrainError> {
-        append_line(&self.path("metrics.jsonl"), &line.to_string())?;
-        if let Value::Object(metrics) = &line {
-            self.observer.step(phase, metrics);
+        let Value::Object(mut metrics) = line else {
+            return Ok(());
+        };
+        let warnings = self.log()?.step(&mut metrics)?;
+        self.observer.step(phase, &metrics);
+        let step = metrics.get("step").and_then(Value::as_u64).unwrap_or(0);
+        for warning in &warnings {
+            self.observer.warning(step, warning);
         }
         Ok(())
+    }
+
+    fn log(&mut self) -> Result<&mut RunLog, TrainError> {
+        let log = match self.log.take() {
+            Some(log) => log,
+            None => RunLog::open(&self.folder, &self.recipe)?,
+        };
+        Ok(self.log.insert(log))
     }
 
     fn record_test(&mut self, step: u64, metrics: &Evaluation) -> Result<(), TrainError> {
         let mut line = json!(metrics);
         line["step"] = json!(step);
-        append_line(&self.path("evals.jsonl"), &line.to_string())?;
+        self.log()?.test(&line)?;
         self.observer.tested(step, metrics);
         Ok(())
     }

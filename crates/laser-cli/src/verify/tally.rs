@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 
 use super::Judged;
+use crate::screen::{self, visible};
 use crate::summary::number;
 
 /// Width of the table where there is no terminal.
@@ -44,19 +45,12 @@ impl Disagreement {
 
 /// A text in one line, and nothing in it that a terminal would obey.
 fn cell(text: &str) -> String {
-    let visible = |c: char| match c {
-        c if c.is_whitespace() => ' ',
-        // Controls, and marks that would turn the direction of the rest of the line.
-        c if c.is_control() || "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}".contains(c) => '\u{fffd}',
-        c if ('\u{2066}'..='\u{2069}').contains(&c) => '\u{fffd}',
-        c => c,
-    };
     text.trim().chars().take(CELL).map(visible).collect()
 }
 
 /// Columns of the terminal, or what is used without one.
 pub fn width() -> u16 {
-    terminal_size::terminal_size_of(std::io::stderr()).map_or(WIDTH, |(width, _)| width.0)
+    screen::width(WIDTH)
 }
 
 impl Tally {

@@ -35,10 +35,18 @@ pub struct PolicyLossStats {
     /// Tokens whose gradient a clip (either bound, or the dual clip) took away. With CISPO, which
     /// keeps every gradient: tokens whose ratio was clipped.
     pub clipped: usize,
+    /// Those of them that the lower bound clipped.
+    pub clipped_low: usize,
+    /// Those of them that the upper bound clipped; the rest is the dual clip's.
+    pub clipped_high: usize,
     /// Response tokens.
     pub tokens: usize,
     /// Unscaled sum of the k3 estimates of KL(π_old ‖ π_θ), nats.
     pub approx_kl_sum: f64,
+    /// Sum of ρ − 1 over the tokens, with GSPO too: of the token's own ratio.
+    pub ratio_excess_sum: f64,
+    /// Smallest ratio ρ of a token, with GSPO too; 0 without tokens.
+    pub ratio_min: f32,
     /// Largest ratio ρ of a token, with GSPO too; 0 without tokens.
     pub ratio_max: f32,
 }
@@ -46,16 +54,40 @@ pub struct PolicyLossStats {
 impl PolicyLossStats {
     /// Takes the numbers of another response or micro-batch in.
     pub fn merge(&mut self, other: Self) {
+        // The 0 of no tokens is not the smallest ratio of anything.
+        self.ratio_min = match (self.tokens, other.tokens) {
+            (0, _) => other.ratio_min,
+            (_, 0) => self.ratio_min,
+            _ => self.ratio_min.min(other.ratio_min),
+        };
         self.loss += other.loss;
         self.clipped += other.clipped;
+        self.clipped_low += other.clipped_low;
+        self.clipped_high += other.clipped_high;
         self.tokens += other.tokens;
         self.approx_kl_sum += other.approx_kl_sum;
+        self.ratio_excess_sum += other.ratio_excess_sum;
         self.ratio_max = self.ratio_max.max(other.ratio_max);
     }
 
     /// Share of tokens that were clipped; 0 without tokens.
     pub fn clip_fraction(&self) -> f64 {
         self.clipped as f64 / self.tokens.max(1) as f64
+    }
+
+    /// Share of tokens that the lower bound clipped; 0 without tokens.
+    pub fn clip_fraction_low(&self) -> f64 {
+        self.clipped_low as f64 / self.tokens.max(1) as f64
+    }
+
+    /// Share of tokens that the upper bound clipped; 0 without tokens.
+    pub fn clip_fraction_high(&self) -> f64 {
+        self.clipped_high as f64 / self.tokens.max(1) as f64
+    }
+
+    /// Mean ratio ρ of the tokens; 1 without tokens.
+    pub fn ratio_mean(&self) -> f64 {
+        1.0 + self.ratio_excess_sum / self.tokens.max(1) as f64
     }
 
     /// Mean k3 estimate of KL(π_old ‖ π_θ) per token, nats; 0 without tokens.
@@ -151,7 +183,22 @@ struct Term {
     value: f64,
     /// By logp, with scale and weight; `None` leaves `dlogp` as it is.
     gradient: Option<f64>,
-    clipped: bool,
+    clipped: Option<Bound>,
+}
+
+/// The bound that clipped a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Low,
+    High,
+    Dual,
+}
+
+impl Bound {
+    /// The one of the two bounds that a ratio lies beyond, if it was clipped at all.
+    fn of(ratio: f64, clipped: bool) -> Option<Self> {
+        clipped.then_some(if ratio < 1.0 { Bound::Low } else { Bound::High })
+    }
 }
 
 impl PolicyLoss {
@@ -213,14 +260,14 @@ impl PolicyLoss {
                     Term {
                         value: -clipped * token.advantage * token.logp,
                         gradient: Some(token.scale * -token.advantage * clipped),
-                        clipped: clipped != token.ratio,
+                        clipped: Bound::of(token.ratio, clipped != token.ratio),
                     }
                 })
             }
             Self::Reinforce => response.sum(dlogp, |token| Term {
                 value: -token.advantage * token.logp,
                 gradient: Some(token.scale * -token.advantage),
-                clipped: false,
+                clipped: None,
             }),
         }
     }
@@ -236,7 +283,7 @@ impl PpoClip {
             let bound = -token.advantage * f64::from(c);
             if -token.advantage * token.ratio > bound {
                 term.gradient = None;
-                term.clipped = true;
+                term.clipped = Some(Bound::Dual);
             }
             term.value = term.value.min(bound);
         }
@@ -254,7 +301,7 @@ fn clipped_term(token: &Token, ratio: f64, slope: f64, [low, high]: [f32; 2]) ->
     Term {
         value: plain.max(clipped),
         gradient: active.then(|| token.scale * -a * slope),
-        clipped: !active,
+        clipped: Bound::of(ratio, !active),
     }
 }
 
@@ -275,6 +322,11 @@ impl Response<'_> {
     fn sum(&self, dlogp: &mut [f32], mut term: impl FnMut(&Token) -> Term) -> PolicyLossStats {
         let mut stats = PolicyLossStats {
             tokens: self.logp.len(),
+            ratio_min: if self.logp.is_empty() {
+                0.0
+            } else {
+                f32::INFINITY
+            },
             ..PolicyLossStats::default()
         };
         let mut sum = 0.0;
@@ -295,8 +347,12 @@ impl Response<'_> {
             if let Some(gradient) = term.gradient {
                 *grad += gradient as f32;
             }
-            stats.clipped += usize::from(term.clipped);
+            stats.clipped += usize::from(term.clipped.is_some());
+            stats.clipped_low += usize::from(term.clipped == Some(Bound::Low));
+            stats.clipped_high += usize::from(term.clipped == Some(Bound::High));
             stats.approx_kl_sum += excess - log_ratio;
+            stats.ratio_excess_sum += excess;
+            stats.ratio_min = stats.ratio_min.min(token.ratio as f32);
             stats.ratio_max = stats.ratio_max.max(token.ratio as f32);
         }
         stats.loss = self.scale * sum;

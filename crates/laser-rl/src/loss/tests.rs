@@ -29,6 +29,7 @@ fn a_good_token_is_clipped_above_and_only_there() {
     let (stats, grad) = one_token(&CFG, 1.5, 2.0);
     assert_relative_eq!(stats.loss, -2.6, epsilon = 1e-6);
     assert_eq!((stats.clipped, grad), (1, 0.0));
+    assert_eq!((stats.clipped_low, stats.clipped_high), (0, 1));
 
     let (stats, grad) = one_token(&CFG, 0.5, 2.0);
     assert_relative_eq!(stats.loss, -1.0, epsilon = 1e-6);
@@ -41,6 +42,7 @@ fn a_bad_token_is_clipped_below_and_by_the_dual_clip() {
     let (stats, grad) = one_token(&CFG, 0.5, -2.0);
     assert_relative_eq!(stats.loss, 1.6, epsilon = 1e-6);
     assert_eq!((stats.clipped, grad), (1, 0.0));
+    assert_eq!((stats.clipped_low, stats.clipped_high), (1, 0));
 
     let (stats, grad) = one_token(&CFG, 2.0, -2.0);
     assert_relative_eq!(stats.loss, 4.0, epsilon = 1e-6);
@@ -50,6 +52,7 @@ fn a_bad_token_is_clipped_below_and_by_the_dual_clip() {
     let (stats, grad) = one_token(&CFG, 5.0, -2.0);
     assert_relative_eq!(stats.loss, 6.0, epsilon = 1e-6);
     assert_eq!((stats.clipped, grad), (1, 0.0));
+    assert_eq!((stats.clipped_low, stats.clipped_high), (0, 0));
 }
 
 #[test]
@@ -84,6 +87,24 @@ fn the_approximate_kl_is_k3_of_old_against_current() {
     assert_relative_eq!(stats.approx_kl_sum, expected, epsilon = 1e-12);
     assert_relative_eq!(stats.approx_kl(), expected / 2.0, epsilon = 1e-12);
     assert_relative_eq!(stats.ratio_max, 0.5f32.exp());
+    assert_relative_eq!(stats.ratio_min, (-1.0f32).exp());
+    let mean = (0.5f64.exp() + (-1.0f64).exp()) / 2.0;
+    assert_relative_eq!(stats.ratio_mean(), mean, epsilon = 1e-12);
+}
+
+#[test]
+fn a_response_without_tokens_does_not_become_the_smallest_ratio() {
+    let ratios = |logp: &[f32]| {
+        let old = vec![-1.0; logp.len()];
+        ppo_clip(&CFG, logp, &old, 1.0, 1.0, &mut vec![0.0; logp.len()])
+    };
+    let (empty, one) = (ratios(&[]), ratios(&[-0.5]));
+    assert_eq!((empty.ratio_min, empty.ratio_mean()), (0.0, 1.0));
+    for (first, second) in [(empty, one), (one, empty)] {
+        let mut merged = first;
+        merged.merge(second);
+        assert_eq!(merged.ratio_min, one.ratio_min);
+    }
 }
 
 #[test]
@@ -255,6 +276,9 @@ proptest! {
 
         prop_assert_eq!(grad, whole_grad);
         prop_assert_eq!((parts.clipped, parts.tokens), (whole.clipped, whole.tokens));
+        prop_assert_eq!(parts.clipped_low, whole.clipped_low);
+        prop_assert_eq!(parts.clipped_high, whole.clipped_high);
+        prop_assert_eq!((parts.ratio_min, parts.ratio_max), (whole.ratio_min, whole.ratio_max));
         prop_assert_eq!(parts.ratio_max, whole.ratio_max);
         prop_assert!((parts.loss - whole.loss).abs() <= 1e-12 * whole.loss.abs().max(1.0));
     }

@@ -30,6 +30,13 @@ impl Trainer {
             .iter()
             .filter(|(_, g)| g.iter().all(|(l, _)| l.correct == g[0].0.correct))
             .count();
+        let lengths = || all.iter().map(|l| l.response.ids.len());
+        let finished = all.iter().filter(|l| l.response.finished()).count();
+        // A truncated response has no answer because it was cut off; that is counted on its own.
+        let unparseable = all
+            .iter()
+            .filter(|l| l.response.finished() && l.extracted.is_none())
+            .count();
         let mut m = Map::new();
         let mut put = |key: &str, value: Value| m.insert(key.into(), value);
         let recipe = &self.recipe;
@@ -42,19 +49,35 @@ impl Trainer {
             "reward/uniform_groups",
             json!(uniform as f64 / groups.len() as f64),
         );
+        put(
+            "reward/unparseable",
+            json!((finished > 0).then(|| unparseable as f64 / finished as f64)),
+        );
         put("policy/loss", json!(sums.policy.loss / updates));
         put("policy/clip_fraction", json!(sums.policy.clip_fraction()));
+        put(
+            "policy/clip_fraction_low",
+            json!(sums.policy.clip_fraction_low()),
+        );
+        put(
+            "policy/clip_fraction_high",
+            json!(sums.policy.clip_fraction_high()),
+        );
         put("policy/kl", json!(sums.policy.approx_kl()));
         put(
             "policy/entropy",
             json!(sums.entropy / sums.rows.max(1) as f64),
         );
+        put("policy/ratio_min", json!(decimal(sums.policy.ratio_min)));
+        put("policy/ratio_mean", json!(sums.policy.ratio_mean()));
         put("policy/ratio_max", json!(decimal(sums.policy.ratio_max)));
         put("policy/logprob_mismatch", json!(decimal(sums.mismatch)));
         put(
             "rollout/length_mean",
             json!(mean(&|l| l.response.ids.len() as f64)),
         );
+        put("rollout/length_min", json!(lengths().min()));
+        put("rollout/length_max", json!(lengths().max()));
         put(
             "rollout/truncated",
             json!(mean(&|l| f64::from(u8::from(!l.response.finished())))),
@@ -111,14 +134,6 @@ impl Trainer {
                 })
                 .collect();
             let metrics = JudgeMetrics::of(&judged, 15);
-            let logp = |correct: bool| {
-                let of: Vec<f64> = all
-                    .iter()
-                    .filter(|l| l.correct == correct)
-                    .filter_map(|l| l.response.self_logprob.map(f64::from))
-                    .collect();
-                (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64)
-            };
             let loss = match recipe.self_reward.loss {
                 SelfRewardLoss::Mse => "self_reward/mse",
                 SelfRewardLoss::CrossEntropy => "self_reward/cross_entropy",
@@ -128,9 +143,56 @@ impl Trainer {
             put("self_reward/tpr", json!(metrics.tpr));
             put("self_reward/tnr", json!(metrics.tnr));
             put("self_reward/auroc", json!(metrics.auroc));
-            put("self_reward/logp_correct", json!(logp(true)));
-            put("self_reward/logp_incorrect", json!(logp(false)));
+            put("self_reward/ece", json!(metrics.ece));
+            for (class, correct) in [("correct", true), ("incorrect", false)] {
+                let members = all.iter().filter(|l| l.correct == correct);
+                let logp = members.clone().filter_map(|l| l.response.self_logprob);
+                let score = members.filter_map(|l| l.score);
+                let (logp, score) = (Spread::of(logp), Spread::of(score));
+                put(&format!("self_reward/logp_{class}"), json!(logp.mean));
+                put(&format!("self_reward/logp_{class}_std"), json!(logp.std));
+                put(&format!("self_reward/score_{class}"), json!(score.mean));
+            }
         }
         m
+    }
+}
+
+/// Mean and standard deviation of some numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spread {
+    /// None without numbers.
+    mean: Option<f64>,
+    /// Of the population: divided by their number. None without numbers.
+    std: Option<f64>,
+}
+
+impl Spread {
+    fn of(numbers: impl Iterator<Item = f32>) -> Self {
+        let numbers: Vec<f64> = numbers.map(f64::from).collect();
+        let n = numbers.len() as f64;
+        let mean = (n > 0.0).then(|| numbers.iter().sum::<f64>() / n);
+        // Around the mean, not from the sum of squares: log-probabilities lie far from 0 and close
+        // together.
+        let variance = |mean: f64| numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        Spread {
+            mean,
+            std: mean.map(|mean| variance(mean).sqrt()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_that_of_the_population_and_nothing_has_none() {
+        let spread = Spread::of([-14.0, -16.0, -15.0, -15.0].into_iter());
+        assert_eq!(spread.mean, Some(-15.0));
+        assert_eq!(spread.std, Some(0.5f64.sqrt()));
+        assert_eq!(Spread::of([-3.0].into_iter()).std, Some(0.0));
+        let none = Spread::of(std::iter::empty());
+        assert_eq!((none.mean, none.std), (None, None));
     }
 }

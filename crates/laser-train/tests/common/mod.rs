@@ -111,11 +111,15 @@ pub fn lines(path: impl AsRef<Path>) -> Vec<Value> {
         .collect()
 }
 
-/// The lines of `metrics.jsonl` without the times.
+/// The lines of `metrics.jsonl` without the times and the memory.
 pub fn metrics(run: &Path) -> Vec<Value> {
     let mut lines = lines(run.join("metrics.jsonl"));
     for line in &mut lines {
-        line.as_object_mut().unwrap().remove("seconds").unwrap();
+        let line = line.as_object_mut().unwrap();
+        for key in ["seconds", "tokens_per_second", "time"] {
+            line.remove(key).unwrap();
+        }
+        line.remove("memory/peak");
     }
     lines
 }

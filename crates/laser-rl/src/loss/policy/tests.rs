@@ -107,6 +107,7 @@ fn gspo_clips_a_whole_response_by_its_mean_log_ratio() {
     let (stats, dlogp) = run(GSPO, &logp, &old, Advantages::Response(1.0), None);
     assert_relative_eq!(stats.loss, 0.5 * -2.4, epsilon = 1e-6);
     assert_eq!((stats.clipped, dlogp), (2, vec![0.0; 2]));
+    assert_eq!((stats.clipped_low, stats.clipped_high), (0, 2));
 
     // The same move with a negative advantage is not clipped: both tokens get s.
     let (stats, dlogp) = run(GSPO, &logp, &old, Advantages::Response(-1.0), None);
@@ -144,6 +145,7 @@ fn cispo_bounds_the_weight_of_a_token_and_keeps_its_gradient() {
     };
     let (stats, dlogp) = run(both, &logp, &old, Advantages::Response(1.0), None);
     assert_eq!((stats.clipped, dlogp[1]), (2, -0.25));
+    assert_eq!((stats.clipped_low, stats.clipped_high), (1, 1));
 }
 
 #[test]
