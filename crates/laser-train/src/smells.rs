@@ -224,7 +224,7 @@ impl Smells {
         let there = self.settings.baseline_in_group && least >= 1.0 && accuracy > 0.0;
         there.then(|| format!(
             "in the last {WINDOW} steps every group had responses that were all right or all wrong (reward/uniform_groups is 1, accuracy {:.0} %): \
-             the advantages within such groups are 0, so the policy no longer learns. Try {} tasks, more rollout.samples, or rollout.refills to look for other problems",
+             the verifier's advantages within such groups are 0, so the policy learns nothing from it. Try {} tasks, more rollout.samples, or rollout.refills to look for other problems",
             100.0 * accuracy,
             if accuracy > 0.5 { "harder" } else { "easier" },
         ))
