@@ -171,8 +171,14 @@ impl Share<'_> {
             lines.push('\n');
         }
         let asked = open.len();
+        let unanswered = |left: usize| {
+            format!(
+                "it ended with {left} of {asked} responses unanswered; a worker must read until its input ends"
+            )
+        };
         worker.send(lines);
         let started = Instant::now();
+        let mut ended = false;
         while !open.is_empty() {
             if (self.stopped)() {
                 return Err(Stop::Cancelled);
@@ -186,7 +192,13 @@ impl Share<'_> {
                 )));
             }
             let line = match worker.receive(left.min(TICK)) {
-                Output::Nothing => continue,
+                // It has ended, and what it had written has been read; another process may hold its
+                // pipe open, so that the end of the output may never come.
+                Output::Nothing if ended => return Err(Stop::Failed(unanswered(open.len()))),
+                Output::Nothing => {
+                    ended = worker.ended();
+                    continue;
+                }
                 Output::Line(line) => line,
                 Output::TooLong => {
                     return Err(Stop::Failed(format!(
@@ -194,12 +206,7 @@ impl Share<'_> {
                         worker::LONGEST_LINE
                     )));
                 }
-                Output::Closed => {
-                    return Err(Stop::Failed(format!(
-                        "it ended its output with {} of {asked} responses unanswered; a worker must read until its input ends",
-                        open.len()
-                    )));
-                }
+                Output::Closed => return Err(Stop::Failed(unanswered(open.len()))),
             };
             let (id, reward) = read(&line).map_err(|e| Stop::Failed(format!("{e}; {EXPECTED}")))?;
             let Some(i) = open.remove(&id) else {

@@ -36,6 +36,21 @@ pub struct Endpoint {
     pub retries: u32,
 }
 
+impl Endpoint {
+    /// Checks what can be checked without the endpoint and its key.
+    ///
+    /// # Errors
+    /// [`RewardError::Setting`] for an address that is none.
+    pub fn check(&self) -> Result<(), RewardError> {
+        let setting = |problem| RewardError::Setting {
+            part: self.name.clone(),
+            key: "url",
+            problem,
+        };
+        check_url(&self.url).map_err(setting)
+    }
+}
+
 /// Scores responses by an endpoint: for each a POST of its item with a number, as in the lines
 /// of a [`Command`](crate::Command), answered by `{"reward": number}`.
 pub struct Http(Client);
@@ -109,9 +124,7 @@ impl Client {
                 problem,
             })
         };
-        if let Err(problem) = check_url(&endpoint.url) {
-            return fail("url", problem);
-        }
+        endpoint.check()?;
         let key = match &endpoint.api_key_env {
             None => None,
             Some(variable) => match std::env::var(variable) {
@@ -363,7 +376,7 @@ fn failed(error: &ureq::Error) -> Attempt {
 }
 
 /// Says what is wrong with an address.
-pub(crate) fn check_url(url: &str) -> Result<(), String> {
+fn check_url(url: &str) -> Result<(), String> {
     match url.parse::<ureq::http::Uri>() {
         Err(e) => Err(format!("not an address: {e}")),
         Ok(uri) => match (uri.scheme_str(), uri.host()) {

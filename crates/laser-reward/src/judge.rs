@@ -42,9 +42,7 @@ impl JudgeSettings {
     /// # Errors
     /// [`RewardError::Setting`], with the key.
     pub fn check(&self) -> Result<(), RewardError> {
-        if let Err(problem) = crate::http::check_url(&self.endpoint.url) {
-            return Err(self.error("url", problem));
-        }
+        self.endpoint.check()?;
         let item = Item {
             prompt: "1+1=".into(),
             response: "2".into(),

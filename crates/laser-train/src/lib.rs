@@ -16,6 +16,7 @@ mod observer;
 mod optimizer;
 mod plan;
 mod recipe;
+mod reward;
 mod rl;
 mod run;
 mod save;
@@ -30,8 +31,8 @@ pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::Plan;
 pub use recipe::{
-    BUILT_IN, CRef, Evaluation, LearningRate, LossKind, Measure, Model, Optimizer, Policy, Recipe,
-    Rollout, Save, Schedule, SelfRewarding, WarmStart, built_in,
+    BUILT_IN, CRef, Evaluation, LearningRate, LossKind, Measure, Model, Optimizer, PartKind,
+    Policy, Recipe, RewardPart, Rollout, Save, Schedule, SelfRewarding, WarmStart, built_in,
 };
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;

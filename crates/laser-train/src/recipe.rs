@@ -2,6 +2,7 @@
 
 mod check;
 mod layers;
+mod reward;
 mod settings;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use crate::TrainError;
 use crate::tasks::Share;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
+pub use reward::{PartKind, RewardPart};
 use settings::{apply, place};
 
 /// A run. Every key has a default: that of the built-in recipe `laser`.
@@ -40,6 +42,8 @@ pub struct Recipe {
     pub warm_start: WarmStart,
     /// What is sampled in a step.
     pub rollout: Rollout,
+    /// What a response is rewarded for: the weighted sum of these parts.
+    pub reward: Vec<RewardPart>,
     /// How rewards become gradients.
     pub policy: Policy,
     /// LaSeR.
@@ -349,6 +353,7 @@ impl Default for Recipe {
             model: Model::default(),
             warm_start: WarmStart::default(),
             rollout: Rollout::default(),
+            reward: vec![RewardPart::new(PartKind::Verifier)],
             policy: Policy::default(),
             self_reward: SelfRewarding::default(),
             optimizer: Optimizer::default(),

@@ -16,6 +16,7 @@ use crate::TrainError;
 use crate::label::{Labelled, label};
 use crate::optimizer::Moments;
 use crate::recipe::{Optimizer, Recipe};
+use crate::reward::Rewards;
 use crate::save::ModelFiles;
 use crate::tasks::{ALPHABET, Mixture, Problem, Split};
 
@@ -61,6 +62,7 @@ pub(crate) struct Trainer {
     /// The scoring rule; set once c_ref is known.
     pub self_reward: Option<SelfReward>,
     pub mixture: Mixture,
+    pub rewards: Rewards,
     pub memory: Memory,
     pub monitor: Arc<Monitor>,
 }
@@ -82,6 +84,7 @@ impl Trainer {
         let decoder = Decoder::new(&cpu, config, tensors, context, true);
         Ok(Trainer {
             mixture: Mixture::new(&recipe.tasks)?,
+            rewards: Rewards::start(&recipe.reward)?,
             memory: Memory::new(recipe.rollout.rows),
             ws: Workspace::new(&cpu, &decoder.config),
             gradients: Gradients::zeros(&cpu, &decoder.layout),

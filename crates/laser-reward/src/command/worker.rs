@@ -182,7 +182,7 @@ impl Worker {
     /// Whether it has ended. It is not reaped yet, so that its number, which is that of its group,
     /// cannot belong to another process.
     #[cfg(unix)]
-    fn ended(&mut self) -> bool {
+    pub(super) fn ended(&mut self) -> bool {
         use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         // An error means that there is nothing to wait for.
@@ -193,7 +193,7 @@ impl Worker {
     }
 
     #[cfg(not(unix))]
-    fn ended(&mut self) -> bool {
+    pub(super) fn ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 

@@ -34,6 +34,9 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
 /// What a server saw of a request: its head and its body.
 pub(crate) type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
+/// The answer to the n-th request, counted from 0, with this body.
+type Answer = dyn Fn(usize, &str) -> Option<(&'static str, String)>;
+
 /// A server that answers the n-th request, counted from 0, with a status, further headers and a
 /// body; without an answer it keeps the connection open and silent.
 pub(crate) fn serve(
@@ -52,11 +55,7 @@ pub(crate) fn serve(
     (url, seen)
 }
 
-fn converse(
-    stream: TcpStream,
-    answer: &dyn Fn(usize, &str) -> Option<(&'static str, String)>,
-    log: &Seen,
-) {
+fn converse(stream: TcpStream, answer: &Answer, log: &Seen) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     loop {

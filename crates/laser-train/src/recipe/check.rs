@@ -128,6 +128,7 @@ impl Recipe {
                 problem,
             );
         }
+        self.check_reward(place)?;
         self.check_self_reward(&c, place)?;
         for (prefix, o) in [
             ("optimizer", &self.optimizer),
