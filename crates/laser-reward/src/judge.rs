@@ -43,16 +43,20 @@ impl JudgeSettings {
     /// [`RewardError::Setting`], with the key.
     pub fn check(&self) -> Result<(), RewardError> {
         self.endpoint.check()?;
-        let item = Item {
-            prompt: "1+1=".into(),
-            response: "2".into(),
-            gold: "2".into(),
-            extracted: Some("2".into()),
-            correct: true,
-            finish: "stop",
-            length: 2,
-        };
-        self.rendered(&self.template()?, &item)?;
+        let template = self.template()?;
+        // Both cases, so that a template that stumbles over one shows it before a run.
+        for extracted in [Some("2".to_owned()), None] {
+            let item = Item {
+                prompt: "1+1=".into(),
+                response: "2".into(),
+                gold: "2".into(),
+                correct: extracted.is_some(),
+                extracted,
+                finish: "stop",
+                length: 2,
+            };
+            self.rendered(&template, &item)?;
+        }
         self.rule().map(drop)
     }
 

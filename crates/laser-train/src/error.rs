@@ -88,7 +88,7 @@ pub enum TrainError {
         /// The command that continues.
         command: String,
         /// Why.
-        source: laser_reward::RewardError,
+        source: Box<laser_reward::RewardError>,
     },
     /// The checkpoint or the tokenizer.
     #[error(transparent)]

@@ -170,3 +170,55 @@ fn items(problems: &[Problem], answered: &[Answered]) -> Vec<Item> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(parts: &[(f64, Kind, f64)]) -> Result<f32, TrainError> {
+        let parts: Vec<(Part, f64)> = parts
+            .iter()
+            .map(|(weight, kind, value)| {
+                let kind = match kind {
+                    Kind::Format { gate } => Kind::Format { gate: *gate },
+                    Kind::Length => Kind::Length,
+                    _ => Kind::Verifier,
+                };
+                let part = Part {
+                    name: "x".into(),
+                    weight: *weight,
+                    kind,
+                };
+                (part, *value)
+            })
+            .collect();
+        total(parts.iter().map(|(p, x)| (p, *x)))
+    }
+
+    #[test]
+    fn the_reward_is_the_weighted_sum() {
+        let parts = [(1.0, Kind::Verifier, 1.0), (-0.5, Kind::Length, 0.5)];
+        assert_eq!(sum(&parts).unwrap(), 0.75);
+        assert_eq!(sum(&[(1.0, Kind::Verifier, 0.0)]).unwrap(), 0.0);
+    }
+
+    #[test]
+    fn behind_a_gate_a_response_without_the_form_gets_nothing_and_keeps_its_penalty() {
+        let of = |gate, form, value| {
+            let parts = [
+                (0.25, Kind::Format { gate }, form),
+                (1.0, Kind::Length, value),
+            ];
+            sum(&parts).unwrap()
+        };
+        assert_eq!(of(true, 1.0, 0.5), 0.75);
+        assert_eq!(of(true, 0.0, 0.5), 0.0);
+        assert_eq!(of(true, 0.0, -0.5), -0.5);
+        assert_eq!(of(false, 0.0, 0.5), 0.5);
+    }
+
+    #[test]
+    fn a_sum_beyond_all_numbers_is_an_error() {
+        assert!(sum(&[(1e30, Kind::Length, 1e30)]).is_err());
+    }
+}

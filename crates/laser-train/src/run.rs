@@ -363,7 +363,7 @@ impl<'a> Run<'a> {
                         step,
                         dir: self.folder.0.clone(),
                         command: self.options.resume_command.clone(),
-                        source,
+                        source: source.into(),
                     });
                 }
                 other => other?,

@@ -111,7 +111,7 @@ fn a_command_changes_training_and_its_workers_do_not() {
             let p = &r.reward_parts;
             assert_eq!(p["verifier"], f64::from(u8::from(r.correct)));
             assert_eq!(p["format"], f64::from(u8::from(r.extracted.is_some())));
-            p["format"] * (p["verifier"] + p["format"] + 0.2 * p["steps"])
+            p["format"] * (p["verifier"] + 0.2 * p["steps"])
         });
         assert!((of("reward/mean") - total.sum::<f64>() / n).abs() < 1e-6);
     }
