@@ -127,6 +127,7 @@ mod tests {
             advantage: Some(if correct { 0.5 } else { -1.5 }),
             length: 3,
             finish: "stop".into(),
+            reward_parts: Default::default(),
         }
     }
 

@@ -73,6 +73,23 @@ pub enum TrainError {
         /// The command that continues.
         command: String,
     },
+    /// The reward cannot be worked out.
+    #[error(transparent)]
+    Reward(#[from] laser_reward::RewardError),
+    /// A step whose rewards did not come; the steps before it are saved.
+    #[error(
+        "training step {step} has no rewards; everything before it is saved in {dir}, and once the cause is gone this goes on: {command}\n{source}"
+    )]
+    NoRewards {
+        /// The step.
+        step: u64,
+        /// The run folder.
+        dir: PathBuf,
+        /// The command that continues.
+        command: String,
+        /// Why.
+        source: Box<laser_reward::RewardError>,
+    },
     /// The checkpoint or the tokenizer.
     #[error(transparent)]
     Model(#[from] laser_model::ModelError),
@@ -104,6 +121,9 @@ impl TrainError {
 
     /// Whether the user's input is at fault, as opposed to the run.
     pub fn is_bad_input(&self) -> bool {
+        if let TrainError::Reward(error) = self {
+            return error.is_bad_input();
+        }
         matches!(
             self,
             TrainError::Syntax { .. }

@@ -1,5 +1,7 @@
 //! Tests: accuracy, votes, and how well the score judges, on problems never trained on.
 
+use std::collections::BTreeMap;
+
 use laser_rl::{
     Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics,
 };
@@ -26,6 +28,9 @@ pub struct SampleRow {
     pub correct: bool,
     /// r_v.
     pub reward: f32,
+    /// The parts of the reward, by name, in the training of a recipe with more than the verifier.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reward_parts: BTreeMap<String, f64>,
     /// log p(z_c), nats; absent for truncated responses.
     pub self_logprob: Option<f32>,
     /// r_s.
@@ -47,6 +52,7 @@ impl SampleRow {
             extracted: l.extracted.clone(),
             correct: l.correct,
             reward: l.reward(),
+            reward_parts: l.parts.iter().map(|(n, x)| (n.to_string(), *x)).collect(),
             self_logprob: l.response.self_logprob,
             self_reward: l.score,
             advantage,

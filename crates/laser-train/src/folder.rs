@@ -216,6 +216,10 @@ impl Recipe {
         if let (true, Value::Array(parts)) = (self.optimizer.schedule.falls(), &mut parts) {
             parts.push(json!(self.steps));
         }
+        // The verifier alone is left out, as it was before there were other parts.
+        if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {
+            parts.push(json!({"reward": reward}));
+        }
         fingerprint(&parts.to_string())
     }
 }

@@ -1,5 +1,7 @@
 //! From responses to labels: the one rule of training and evaluation.
 
+use std::sync::Arc;
+
 use laser_rl::SelfReward;
 use laser_rollout::Response;
 
@@ -21,6 +23,11 @@ pub(crate) struct Labelled {
     pub correct: bool,
     /// r_s, for finished responses.
     pub score: Option<f32>,
+    /// The reward that training maximises, before any penalty for length: the weighted parts in a
+    /// step, r_v elsewhere. The self-reward does not see it: its target is r_v.
+    pub total: f32,
+    /// Names and values of the parts, in a step with more of them than the verifier.
+    pub parts: Vec<(Arc<str>, f64)>,
     /// How r_s comes from log π(z_c), where there is one.
     pub rule: Option<SelfReward>,
     pub rows: TokenRows,
@@ -84,6 +91,8 @@ pub(crate) fn label(
                 score: None,
                 rule: None,
                 rows: TokenRows::default(),
+                total: f32::from(u8::from(correct)),
+                parts: Vec::new(),
             })
         })
         .collect()

@@ -19,6 +19,7 @@ mod optimizer;
 mod plan;
 mod recipe;
 mod reference;
+mod reward;
 mod rl;
 mod run;
 mod save;
@@ -36,8 +37,8 @@ pub use optimizer::Moments;
 pub use plan::Plan;
 pub use recipe::{
     BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LossKind, Measure,
-    Model, Optimizer, Policy, Recipe, ReferenceKind, Rollout, Save, Schedule, SelfRewardLoss,
-    SelfRewarding, WarmStart, built_in,
+    Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule,
+    SelfRewardLoss, SelfRewarding, WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use run::{Outcome, Run, RunOptions};

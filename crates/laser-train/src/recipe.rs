@@ -3,6 +3,7 @@
 mod check;
 mod layers;
 mod regularizers;
+mod reward;
 mod settings;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::tasks::Share;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
+pub use reward::{PartKind, RewardPart};
 use settings::{apply, place};
 
 /// A run. Every key has a default: that of the built-in recipe `laser`.
@@ -42,6 +44,8 @@ pub struct Recipe {
     pub warm_start: WarmStart,
     /// What is sampled in a step.
     pub rollout: Rollout,
+    /// What a response is rewarded for: the weighted sum of these parts.
+    pub reward: Vec<RewardPart>,
     /// How rewards become gradients.
     pub policy: Policy,
     /// KL to a reference policy.
@@ -393,6 +397,7 @@ impl Default for Recipe {
             model: Model::default(),
             warm_start: WarmStart::default(),
             rollout: Rollout::default(),
+            reward: vec![RewardPart::new(PartKind::Verifier)],
             policy: Policy::default(),
             kl: Kl::default(),
             entropy: EntropyBonus::default(),

@@ -148,8 +148,8 @@ impl Trainer {
     }
 
     /// The responses that a step learns from.
-    fn roll_out(&self, step: u64) -> Result<Rollout, TrainError> {
-        let r = &self.recipe;
+    fn roll_out(&mut self, step: u64) -> Result<Rollout, TrainError> {
+        let r = self.recipe.clone();
         let count = r.rollout.prompts;
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * count as u64;
@@ -203,23 +203,27 @@ impl Trainer {
         Ok(rollout)
     }
 
+    /// Responses to problems, with their rewards.
     fn sample(
-        &self,
+        &mut self,
         step: u64,
         problems: &[Problem],
         seed: [u64; 2],
     ) -> Result<Vec<Answered>, TrainError> {
         let r = &self.recipe.rollout;
-        self.respond(problems, r.samples, seed, r.sampling)
+        let mut answered = self
+            .respond(problems, r.samples, seed, r.sampling)
             .map_err(|e| match e {
                 TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
                     diverged(step, e.to_string())
                 }
                 other => other,
-            })
+            })?;
+        self.rewards.apply(problems, &mut answered, &self.monitor)?;
+        Ok(answered)
     }
 
-    /// Â of every response: the verifier's advantage, with the self-reward mixed in once that is
+    /// Â of every response: the advantage of the reward, with the self-reward mixed in once that is
     /// due (LaSeR, section 2.1 step 5).
     fn advantages(&self, answered: &[Answered], mix: bool) -> Vec<Vec<f32>> {
         let r = &self.recipe;
@@ -236,19 +240,19 @@ impl Trainer {
             .collect();
         let rewards: Vec<&[f32]> = rewards.iter().map(Vec::as_slice).collect();
         let lengths: Vec<&[usize]> = lengths.iter().map(Vec::as_slice).collect();
-        let verifier = batch_advantages(r.policy.advantage, &rewards, Some(&lengths));
+        let rewarded = batch_advantages(r.policy.advantage, &rewards, Some(&lengths));
         if !mix {
-            return verifier;
+            return rewarded;
         }
         let mixture = AdvantageMix {
             tau: r.self_reward.tau,
             std_gate: r.self_reward.std_gate,
         };
-        let groups = verifier.iter().zip(answered);
+        let groups = rewarded.iter().zip(answered);
         groups
-            .map(|(verifier, (_, group))| {
+            .map(|(rewarded, (_, group))| {
                 let scores: Vec<Option<f32>> = group.iter().map(|l| l.score).collect();
-                mix_advantages(&mixture, verifier, &scores)
+                mix_advantages(&mixture, rewarded, &scores)
             })
             .collect()
     }
@@ -412,14 +416,14 @@ fn shares(groups: &[Group], count: usize) -> impl Iterator<Item = &[Group]> {
     (0..count).map(move |i| &groups[i * groups.len() / count..(i + 1) * groups.len() / count])
 }
 
-/// The reward that advantages are made of: the verifier's, less the penalty for length.
+/// The reward that advantages are made of: that of the recipe's parts, less the penalty for length.
 fn shaped_reward(recipe: &Recipe, response: &Labelled) -> f32 {
     let (limit, cache) = (recipe.rollout.max_new_tokens, recipe.policy.overlong_tokens);
     let penalty = match cache {
         0 => 0.0,
         _ => soft_overlong_penalty(response.response.ids.len(), limit, cache),
     };
-    response.reward() + penalty
+    response.total + penalty
 }
 
 /// Tokens of each response that carry policy loss.
@@ -434,7 +438,7 @@ fn carrying<'l>(recipe: &Recipe, responses: impl Iterator<Item = &'l Labelled>) 
 }
 
 fn informative((_, group): &Answered) -> bool {
-    let rewards: Vec<f32> = group.iter().map(Labelled::reward).collect();
+    let rewards: Vec<f32> = group.iter().map(|l| l.total).collect();
     is_informative(&rewards)
 }
 

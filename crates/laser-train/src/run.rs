@@ -365,6 +365,17 @@ impl<'a> Run<'a> {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
                     return Err(self.save_and_stop(t, step - 1)?);
                 }
+                // Rewards come before the first update of a step: the weights are still those of
+                // the step before, and hours of training need not be lost to a judge's bad minute.
+                Err(TrainError::Reward(source)) if step > 1 => {
+                    self.save(t, step - 1)?;
+                    return Err(TrainError::NoRewards {
+                        step,
+                        dir: self.folder.0.clone(),
+                        command: self.options.resume_command.clone(),
+                        source: source.into(),
+                    });
+                }
                 other => other?,
             };
             self.record(Phase::Train, Value::Object(result.metrics))?;

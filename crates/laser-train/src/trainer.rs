@@ -18,6 +18,7 @@ use crate::label::{Labelled, label};
 use crate::optimizer::Moments;
 use crate::recipe::{Optimizer, Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
+use crate::reward::Rewards;
 use crate::save::ModelFiles;
 use crate::tasks::{ALPHABET, Mixture, Problem, Split};
 
@@ -70,6 +71,7 @@ pub(crate) struct Trainer {
     /// The scoring rule; set once c_ref is known.
     pub self_reward: Option<SelfReward>,
     pub mixture: Mixture,
+    pub rewards: Rewards,
     pub memory: Memory,
     pub monitor: Arc<Monitor>,
 }
@@ -106,6 +108,7 @@ impl Trainer {
             coefficients: Coefficients::new(&recipe),
             reference: None,
             mixture: Mixture::new(&recipe.tasks)?,
+            rewards: Rewards::start(&recipe.reward)?,
             memory: Memory::new(recipe.rollout.rows),
             ws: Workspace::new(&cpu, &decoder.config),
             gradients: Gradients::zeros(&cpu, &decoder.layout),

@@ -129,6 +129,7 @@ impl Recipe {
             );
         }
         self.check_regularizers(&c, place)?;
+        self.check_reward(place)?;
         self.check_self_reward(&c, place)?;
         for (prefix, o) in [
             ("optimizer", &self.optimizer),

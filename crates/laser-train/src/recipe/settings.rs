@@ -46,9 +46,14 @@ pub(super) fn apply(table: &mut toml::Table, setting: &str) -> Result<(), TrainE
 
 /// Where a key was set: the flag, or file and line; the nearest enclosing table otherwise.
 pub(super) fn place(layers: &[Layer], settings: &[String], key: &str) -> String {
+    // A setting may be a whole table or array.
+    let inside = |set: &str| {
+        key.strip_prefix(set)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     if settings
         .iter()
-        .any(|s| s.split('=').next().is_some_and(|k| k.trim() == key))
+        .any(|s| s.split('=').next().is_some_and(|k| inside(k.trim())))
     {
         return "--set".into();
     }
@@ -70,18 +75,36 @@ pub(super) fn place(layers: &[Layer], settings: &[String], key: &str) -> String 
 
 /// How many parts of the key a file has, and the line of the last of them.
 fn found(text: &str, key: &str) -> Option<(usize, usize)> {
+    use toml::de::DeValue;
     let table = toml::de::DeTable::parse(text).ok()?;
-    let mut here = table.get_ref();
-    let mut at = None;
-    for (depth, part) in key.split('.').enumerate() {
-        let Some((k, v)) = here.iter().find(|(k, _)| k.get_ref() == part) else {
+    let line = |start: usize| 1 + text[..start].matches('\n').count();
+    let mut parts = key.split('.').enumerate();
+    let (_, first) = parts.next()?;
+    let (k, mut here) = table
+        .get_ref()
+        .iter()
+        .find(|(k, _)| k.get_ref() == first)
+        .map(|(k, v)| (k, v.get_ref()))?;
+    let mut at = (1, line(k.span().start));
+    for (depth, part) in parts {
+        // A part of an array is named by its number, from 0.
+        let found = match here {
+            DeValue::Table(table) => table
+                .iter()
+                .find(|(k, _)| k.get_ref() == part)
+                .map(|(k, v)| (k.span(), v)),
+            DeValue::Array(array) => part
+                .parse::<usize>()
+                .ok()
+                .and_then(|i| array.get(i))
+                .map(|v| (v.span(), v)),
+            _ => None,
+        };
+        let Some((span, value)) = found else {
             break;
         };
-        at = Some((depth + 1, 1 + text[..k.span().start].matches('\n').count()));
-        match v.get_ref() {
-            toml::de::DeValue::Table(t) => here = t,
-            _ => break,
-        }
+        at = (depth + 1, line(span.start));
+        here = value.get_ref();
     }
-    at
+    Some(at)
 }

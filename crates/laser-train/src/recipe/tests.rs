@@ -225,3 +225,94 @@ fn the_learning_rate_warms_up_and_falls_to_zero_after_the_last_step() {
     assert!((at(Schedule::Cosine, 9) - 1.0).abs() < 1e-6);
     assert_eq!(at(Schedule::Constant, 12), 2.0);
 }
+
+#[test]
+fn parts_of_the_reward_that_cannot_work_are_refused_with_their_line() {
+    let judge = "part = \"judge\"\nurl = \"http://h/v1\"\nmodel = \"m\"\nprompt = \"p\"\n";
+    for (text, expected) in [
+        (
+            "part = \"verifier\"\nweight = nan",
+            "line 3: reward.verifier.weight = nan",
+        ),
+        ("part = \"verifier\"\nweight = 0.0", "no part has a weight"),
+        (
+            "part = \"verifier\"\nurl = \"http://x\"",
+            "line 3: reward.verifier.url",
+        ),
+        ("part = \"verifier\"\ncolour = 1", "line 3"),
+        ("part = \"chess\"", "line 2"),
+        ("weight = 1.0", "missing field `part`"),
+        ("part = \"command\"", "needs the key command"),
+        (
+            "part = \"command\"\ncommand = []",
+            "line 3: reward.command.command = []",
+        ),
+        (
+            "part = \"command\"\ncommand = [\"a\"]\nworkers = 0",
+            "line 4: reward.command.workers = 0",
+        ),
+        (
+            "part = \"command\"\ncommand = [\"a\"]\ndeadline_seconds = 0",
+            "deadline_seconds",
+        ),
+        (
+            "part = \"command\"\ncommand = [\"a\"]\ndeadline_seconds = 1e300",
+            "deadline_seconds",
+        ),
+        (
+            "part = \"command\"\ncommand = [\"a\"]\nname = \"A b\"",
+            "reward.A b.name",
+        ),
+        (
+            "part = \"command\"\ncommand = [\"a\"]\nname = \"mean\"",
+            "another metric",
+        ),
+        (
+            "part = \"command\"\ncommand = [\"a\"]\nname = \"verifier\"",
+            "another metric",
+        ),
+        (
+            "part = \"length\"\n[[reward]]\npart = \"length\"",
+            "line 3: reward.length.name",
+        ),
+        (
+            "part = \"http\"\nurl = \"x\"",
+            "line 3: reward.http.url = \"x\"",
+        ),
+        (
+            &format!("{judge}pattern = '('"),
+            "line 6: reward.judge.pattern",
+        ),
+        (judge, "needs the key pattern"),
+        (
+            &format!("{judge}pattern = 'a'\nwords = {{}}"),
+            "reward.judge.words",
+        ),
+        (
+            &format!("{judge}pattern = 'a'\nrestarts = 1"),
+            "not a key of part = \"judge\"",
+        ),
+    ] {
+        let e = error(&format!("[[reward]]\n{text}\n"), &[]);
+        assert!(e.contains("r.toml") && e.contains(expected), "{text}: {e}");
+    }
+    let e = error("reward = []", &[]);
+    assert!(e.contains("line 1: reward = "), "{e}");
+    let e = error("", &["reward=[{part=\"verifier\",gate=true}]"]);
+    assert!(e.starts_with("--set: reward.verifier.gate = true"), "{e}");
+}
+
+#[test]
+fn parts_replace_those_of_the_base_and_survive_a_round_trip() {
+    let text = "base = \"grpo\"\n[[reward]]\npart = \"length\"\nweight = -0.5\n[[reward]]\npart = \"judge\"\nname = \"clear\"\nurl = \"http://h/v1\"\nmodel = \"m\"\nprompt = \"{{ response }}\"\npattern = '(\\w+)$'\nwords = { yes = 1.0, no = 0.0 }\n";
+    let recipe = Recipe::parse("r.toml", text, &[]).unwrap();
+    assert_eq!(recipe.reward.len(), 2);
+    let again = Recipe::parse("r.toml", &recipe.to_toml(), &[]).unwrap();
+    assert_eq!(again, recipe);
+    let mut patient = recipe.clone();
+    patient.reward[1].workers = Some(3);
+    assert_eq!(patient.run_fingerprint(), recipe.run_fingerprint());
+    patient.reward[1].weight = 0.5;
+    assert_ne!(patient.run_fingerprint(), recipe.run_fingerprint());
+    assert_eq!(patient.base_fingerprint(), recipe.base_fingerprint());
+}

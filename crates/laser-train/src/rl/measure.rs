@@ -45,6 +45,11 @@ impl Trainer {
             json!(mean(&|l| f64::from(shaped_reward(recipe, l)))),
         );
         put("reward/verifier", json!(accuracy));
+        for (i, (name, _)) in all[0].parts.iter().enumerate() {
+            if **name != *"verifier" {
+                put(&format!("reward/{name}"), json!(mean(&|l| l.parts[i].1)));
+            }
+        }
         put(
             "reward/uniform_groups",
             json!(uniform as f64 / groups.len() as f64),
