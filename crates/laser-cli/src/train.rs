@@ -24,7 +24,8 @@ Examples:
   laser train grpo --seed 2                       the built-in recipe 'grpo', another seed
   laser train recipes/laser.toml --set self_reward.alpha=0.5 --set steps=300
   laser train grpo --out runs/grpo --base runs/laser/base     the same base model
-  laser train --resume                            continue what was interrupted
+  laser train --resume                            continue what was interrupted, or start it
+  laser train --resume --time-budget 55           save and stop after 55 minutes
   laser train dapo --dry-run                      what it would do and cost")]
 pub struct Args {
     /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
@@ -42,9 +43,12 @@ pub struct Args {
     /// Print the resolved recipe, the schedule and the measured cost, and stop
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
-    /// Continue the interrupted run in the folder
+    /// Continue the interrupted run in the folder; where there is none, start it
     #[arg(long)]
     resume: bool,
+    /// Save and stop after so many minutes (overrides save.time_budget_minutes)
+    #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
+    time_budget: Option<f64>,
     /// Base model of an earlier run with the same seed, model, warm start and tasks
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
@@ -143,6 +147,8 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
 fn read_recipe(args: &Args) -> Result<Recipe> {
     let mut settings = args.settings.clone();
     settings.extend(args.seed.map(|s| format!("seed={s}")));
+    let budget = args.time_budget;
+    settings.extend(budget.map(|m| format!("save.time_budget_minutes={m:?}")));
     if let Some(text) = built_in(&args.recipe) {
         let file = format!("recipes/{}.toml", args.recipe);
         return Ok(Recipe::parse(&file, text, &settings)?);
@@ -206,6 +212,9 @@ fn resume_command(program: &str, args: &Args) -> String {
     }
     for setting in &args.settings {
         add("--set", setting.clone());
+    }
+    if let Some(minutes) = args.time_budget {
+        add("--time-budget", minutes.to_string());
     }
     if let Some(base) = &args.base {
         add("--base", base.display().to_string());

@@ -5,6 +5,7 @@
 //! - [`Run`]: a run in its folder: warm start, reinforcement learning, evaluation, resume.
 //! - [`Observer`]: how a run reports to whoever started it.
 
+mod best;
 mod calibrate;
 mod demo;
 mod error;
@@ -19,6 +20,7 @@ mod recipe;
 mod rl;
 mod run;
 mod save;
+mod snapshot;
 pub mod tasks;
 mod trainer;
 mod warm_start;

@@ -1,6 +1,7 @@
 //! A run in its folder, from the warm start to the summary.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,17 +13,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::TrainError;
+use crate::best::Watch;
 use crate::calibrate::Reference;
 use crate::evaluate::{EvalResult, SampleRow};
 use crate::files::{
-    append_line, create_folder, decimal, folder_atomically, read, remove_folder, to_json,
+    append_line, create_folder, decimal, flush, folder_atomically, read, remove_folder, to_json,
     write_atomically,
 };
-use crate::folder::{Folder, is_base, mark_base, write_rows};
+use crate::folder::{Folder, Found, is_base, mark_base, write_rows};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
-use crate::save::{Checkpoint, ModelFiles, Part, State, newest, prune};
+use crate::save::{Checkpoint, FORMAT, ModelFiles, Part, State, newest, prune};
+use crate::snapshot::Snapshot;
 use crate::trainer::{Stream, Trainer};
 
 /// How a run is started.
@@ -61,6 +64,16 @@ struct BaseTest {
     self_reward: Option<SelfReward>,
     /// Mean and standard deviation of log π_ref(z_c), nats, over the calibration pairs.
     c_ref_measured: Option<[f32; 2]>,
+    /// The test on the problems of the tests on the way, where those look for the best model.
+    #[serde(default)]
+    quick: Option<Evaluation>,
+}
+
+/// Whether training goes on after a test.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    Go,
+    StopEarly,
 }
 
 /// Where a run begins: a trainer, and the steps of that phase that are done.
@@ -88,6 +101,12 @@ pub struct Run<'a> {
     started: Instant,
     /// Seconds that earlier parts of a resumed run took.
     before: f64,
+    /// Of the tests on the way, if the recipe looks for the best model.
+    watch: Option<Watch>,
+    /// The step of the newest checkpoint.
+    saved: Option<u64>,
+    /// Keeps other processes out of the folder.
+    lock: Option<File>,
 }
 
 impl<'a> Run<'a> {
@@ -99,6 +118,9 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn Observer,
     ) -> Self {
         Run {
+            watch: Watch::new(&recipe),
+            saved: None,
+            lock: None,
             recipe: Arc::new(recipe),
             folder: Folder(options.out.clone()),
             options,
@@ -130,12 +152,17 @@ impl<'a> Run<'a> {
     pub fn execute(mut self) -> Result<Outcome, TrainError> {
         let cpu = Cpu::new(self.options.threads)?;
         self.refuse_two_models()?;
-        let checkpoint = self.folder.check(&self.recipe, self.options.resume)?;
+        if self.folder.is_run() {
+            self.lock = self.folder.lock()?;
+            self.folder.recover()?;
+        }
+        let found = self.folder.check(&self.recipe, self.options.resume)?;
         // What can be wrong with the recipe, the models and the tokens shows before the folder is
         // touched: an earlier run in it must not be lost to one that cannot start.
-        let start = match checkpoint {
-            Some(checkpoint) => self.resume(cpu, &checkpoint)?,
-            None => self.start(cpu)?,
+        let start = match &found {
+            Found::Finished(step) => return self.finished(*step),
+            Found::Checkpoint(checkpoint, state) => self.resume(cpu, checkpoint, state)?,
+            Found::Nothing => self.start(cpu)?,
         };
         start
             .trainer()
@@ -144,10 +171,16 @@ impl<'a> Run<'a> {
             Start::Reinforce(_, 1..) => Some(self.load_base_test()?),
             _ => None,
         };
+        self.say_where_it_resumes(&start);
         self.folder.prepare(&self.recipe, self.options.resume)?;
+        if self.lock.is_none() {
+            self.lock = self.folder.lock()?;
+        }
         let (mut trainer, done) = match start {
             Start::WarmStart(trainer, done) => (self.warm_start(trainer, done)?, 0),
             Start::Reinforce(trainer, done) => {
+                // Left by a run that was killed after its base model was there.
+                remove_folder(&self.path("warm-start"))?;
                 self.before = self.folder.rewind(u64::MAX, done)?;
                 (trainer, done)
             }
@@ -157,8 +190,85 @@ impl<'a> Run<'a> {
             None => self.test_base(&mut trainer)?,
         };
         trainer.self_reward = base.self_reward;
-        let last_step = self.reinforce(&mut trainer, done)?;
-        self.finish(&trainer, &base, last_step)
+        self.remember_tests(&base)?;
+        let (last_step, next) = self.reinforce(&mut trainer, done)?;
+        self.finish(&trainer, &base, last_step, next)
+    }
+
+    /// Where a run that was asked to resume goes on, if there is no checkpoint of its training.
+    fn say_where_it_resumes(&mut self, start: &Start) {
+        let dir = self.folder.0.display();
+        let text = match start {
+            _ if !self.options.resume => return,
+            Start::WarmStart(_, 0) => {
+                format!("nothing to resume in {dir}: starting from the beginning")
+            }
+            Start::WarmStart(_, step) => {
+                format!("resuming after step {step} of the warm start: {dir}")
+            }
+            Start::Reinforce(_, 0) => {
+                format!("no step of training is saved in {dir}: going on from the base model")
+            }
+            Start::Reinforce(..) => return,
+        };
+        self.observer.note(&text);
+    }
+
+    /// What a finished run found, from its files.
+    fn finished(&mut self, step: u64) -> Result<Outcome, TrainError> {
+        let path = self.path("summary.json");
+        let fail = |e: serde_json::Error| TrainError::file(&path, e);
+        let mut summary: Value = serde_json::from_str(&read(&path)?).map_err(fail)?;
+        let early = match summary["stopped_early"].is_object() {
+            true => ", where it stopped early",
+            false => "",
+        };
+        let steps = self.recipe.steps;
+        self.observer.note(&format!(
+            "nothing to do: the run in {} is finished after step {step} of {steps}{early}; 0 steps were made",
+            self.folder.0.display()
+        ));
+        let mut test = |key: &str| serde_json::from_value(summary[key].take()).map_err(fail);
+        Ok(Outcome {
+            base: test("base")?,
+            last: test("final")?,
+            seconds: summary["seconds"].as_f64().unwrap_or_default(),
+            checkpoint: self.checkpoint(step),
+        })
+    }
+
+    fn checkpoint(&self, step: u64) -> PathBuf {
+        self.path("checkpoints").join(format!("step-{step}"))
+    }
+
+    /// Finds the best model again from the tests that are on record.
+    fn remember_tests(&mut self, base: &BaseTest) -> Result<(), TrainError> {
+        let tests = self.folder.tests()?;
+        let remember = |seen: &dyn Fn(u64) -> bool| {
+            let mut watch = Watch::new(&self.recipe)?;
+            if let Some(quick) = &base.quick {
+                watch.see(0, &json!(quick));
+            }
+            for (step, test) in tests.iter().filter(|(step, _)| seen(*step)) {
+                watch.see(*step, test);
+            }
+            Some(watch)
+        };
+        let mut watch = remember(&|_| true);
+        // Where another metric was looked for up to now, the best by this one may be gone.
+        let kept = |step: u64| step == 0 || self.checkpoint(step).exists();
+        if let Some(gone) = watch
+            .as_ref()
+            .filter(|w| w.best.is_some_and(|b| !kept(b.step)))
+        {
+            let words = gone.words();
+            watch = remember(&kept);
+            self.observer.note(&format!(
+                "note: {words}, but that checkpoint was not kept; the best of those that are there counts"
+            ));
+        }
+        self.watch = watch;
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -226,8 +336,12 @@ impl<'a> Run<'a> {
         Ok(Start::WarmStart(t, state.step))
     }
 
-    fn resume(&mut self, cpu: Cpu, checkpoint: &Checkpoint) -> Result<Start, TrainError> {
-        let state = checkpoint.state()?;
+    fn resume(
+        &mut self,
+        cpu: Cpu,
+        checkpoint: &Checkpoint,
+        state: &State,
+    ) -> Result<Start, TrainError> {
         self.observer.note(&format!(
             "resuming after step {}: {}",
             state.step,
@@ -235,6 +349,7 @@ impl<'a> Run<'a> {
         ));
         let mut t = self.load(cpu, checkpoint)?;
         checkpoint.load_moments(&mut t, state.updates)?;
+        self.saved = Some(state.step);
         Ok(Start::Reinforce(t, state.step))
     }
 
@@ -267,13 +382,7 @@ impl<'a> Run<'a> {
             // On a pool thread, so that operations need not wake the pool from outside each time.
             let s = match t.cpu.clone().install(|| t.warm_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
-                    let state = State {
-                        phase: Part::WarmStart,
-                        step: step - 1,
-                        updates: t.moments.updates,
-                        fingerprint,
-                    };
-                    Checkpoint::write(&saved.join(format!("step-{}", step - 1)), &t, &state)?;
+                    self.save_warm_start(&t, step - 1)?;
                     return Err(self.interrupted("the warm start", step - 1));
                 }
                 other => other?,
@@ -284,6 +393,14 @@ impl<'a> Run<'a> {
                 "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr),
             });
             self.record(Phase::WarmStart, line)?;
+            let every = self.recipe.save.warm_start_every;
+            let out_of_time = step < steps && self.is_out_of_time();
+            if out_of_time || (step < steps && every > 0 && step.is_multiple_of(every)) {
+                self.save_warm_start(&t, step)?;
+            }
+            if out_of_time {
+                return Err(self.out_of_time("the warm start", step));
+            }
         }
         folder_atomically(&base, |dir| {
             Checkpoint::write_model(dir, &t, steps)?;
@@ -292,7 +409,25 @@ impl<'a> Run<'a> {
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
         t.moments = Moments::new(&t.cpu, &t.decoder);
+        if self.is_out_of_time() {
+            return Err(self.out_of_time("the warm start", steps));
+        }
         Ok(t)
+    }
+
+    fn save_warm_start(&self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        let dir = self.path("warm-start");
+        let state = State {
+            phase: Part::WarmStart,
+            step,
+            updates: t.moments.updates,
+            fingerprint: self.recipe.base_fingerprint(),
+            format: FORMAT,
+        };
+        flush(&self.path("metrics.jsonl"))?;
+        create_folder(&dir)?;
+        Checkpoint::write(&dir.join(format!("step-{step}")), t, &state)?;
+        prune(&dir, 1, None)
     }
 
     /// Measures c_ref, checks that the score means something, and tests the base model.
@@ -303,7 +438,9 @@ impl<'a> Run<'a> {
             let e = &t.recipe.evaluation;
             t.test(e.problems, e.samples)
         })?;
+        let quick = self.watch.as_ref().map(|_| self.quick(t, &result));
         let base = BaseTest {
+            quick,
             metrics: result.metrics,
             calibration: result.calibration,
             self_reward: t.self_reward,
@@ -316,6 +453,12 @@ impl<'a> Run<'a> {
         self.observer.tested(0, &base.metrics);
         self.observer.end(Phase::TestBase);
         Ok(base)
+    }
+
+    /// What a test on the way would have found, from one on more problems.
+    fn quick(&self, t: &Trainer, result: &EvalResult) -> Evaluation {
+        let e = &self.recipe.evaluation;
+        result.first(e.quick_problems, &t.eval_options(e.samples))
     }
 
     fn load_base_test(&self) -> Result<BaseTest, TrainError> {
@@ -345,14 +488,30 @@ impl<'a> Run<'a> {
         Ok(Some([reference.mean, reference.std]))
     }
 
-    /// The reinforcement learning after `done` steps; returns the last step.
-    fn reinforce(&mut self, t: &mut Trainer, done: u64) -> Result<u64, TrainError> {
+    /// The reinforcement learning after `done` steps; returns the last step, and whether there
+    /// were to be more.
+    fn reinforce(&mut self, t: &mut Trainer, done: u64) -> Result<(u64, Next), TrainError> {
         let r = self.recipe.clone();
         self.observer.begin(Phase::Train, done, r.steps);
-        self.test_on_the_way(t, done)?;
+        let mut next = self.test_on_the_way(t, done)?;
+        let mut last = done;
+        // A step of one update changes nothing before that; one of more may have to be undone.
+        let mut start_of_step = match r.policy.passes * r.policy.mini_batches as u64 {
+            1 => None,
+            _ => Some(Snapshot::new(t)),
+        };
         for step in done + 1..=r.steps {
+            if next == Next::StopEarly {
+                break;
+            }
+            if let Some(snapshot) = &mut start_of_step {
+                snapshot.take(t);
+            }
             let result = match t.cpu.clone().install(|| t.reinforce_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
+                    if let Some(snapshot) = &start_of_step {
+                        snapshot.restore(t);
+                    }
                     return Err(self.save_and_stop(t, step - 1)?);
                 }
                 other => other?,
@@ -373,39 +532,109 @@ impl<'a> Run<'a> {
             if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
                 self.save(t, step)?;
             }
-            self.test_on_the_way(t, step)?;
+            next = self.test_on_the_way(t, step)?;
+            last = step;
+            if self.is_out_of_time() {
+                self.save(t, step)?;
+                return Err(self.out_of_time("training", step));
+            }
         }
-        self.save(t, r.steps)?;
+        self.save(t, last)?;
         self.observer.end(Phase::Train);
-        Ok(r.steps)
+        Ok((last, next))
     }
 
     /// The small test after `step` steps, if one is due.
-    fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<(), TrainError> {
-        let (steps, e) = (self.recipe.steps, &self.recipe.evaluation);
+    fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<Next, TrainError> {
+        let (steps, e) = (self.recipe.steps, self.recipe.evaluation.clone());
         if step == 0 || step >= steps || e.every == 0 || !step.is_multiple_of(e.every) {
-            return Ok(());
+            return Ok(Next::Go);
         }
         let quick = e.quick_problems.min(e.problems);
         let result = self.cancellable(t, step, |t| t.test(quick, e.samples))?;
-        self.record_test(step, &result.metrics)
+        self.record_test(step, &result.metrics)?;
+        self.keep_the_best(t, step, &result.metrics)?;
+        let Some(watch) = self.watch.as_ref() else {
+            return Ok(Next::Go);
+        };
+        if e.patience == 0 || watch.stale < e.patience {
+            return Ok(Next::Go);
+        }
+        let (words, tests) = (watch.words(), watch.stale);
+        self.observer.note(&format!(
+            "stopping early after step {step} of {steps}: {words}, and {tests} tests since were no better (evaluation.patience = {})",
+            e.patience
+        ));
+        Ok(Next::StopEarly)
     }
 
-    fn finish(&mut self, t: &Trainer, base: &BaseTest, steps: u64) -> Result<Outcome, TrainError> {
+    /// Takes a test in, and keeps the model if it is the best so far.
+    fn keep_the_best(
+        &mut self,
+        t: &Trainer,
+        step: u64,
+        test: &Evaluation,
+    ) -> Result<(), TrainError> {
+        let Some(watch) = self.watch.as_mut() else {
+            return Ok(());
+        };
+        // The old best is kept until the new one is named.
+        let mut seen = watch.clone();
+        if seen.see(step, &json!(test)) {
+            self.save(t, step)?;
+        }
+        let best = seen.to_json(&self.base_folder().display().to_string());
+        write_atomically(&self.path("best.json"), format!("{best:#}\n").as_bytes())?;
+        let kept = seen.best.map(|b| b.step);
+        self.watch = Some(seen);
+        prune(&self.path("checkpoints"), self.recipe.save.keep, kept)
+    }
+
+    /// Where the base model lies; inside the run's folder by its name in there.
+    fn base_folder(&self) -> &Path {
+        match (&self.options.base, self.recipe.model.path.as_str()) {
+            (Some(dir), _) => dir,
+            (None, "") => Path::new("base"),
+            (None, path) => Path::new(path),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        t: &Trainer,
+        base: &BaseTest,
+        steps: u64,
+        next: Next,
+    ) -> Result<Outcome, TrainError> {
         self.observer.begin(Phase::TestFinal, 0, 1);
+        let result = self.cancellable(t, steps, |t| {
+            let e = &t.recipe.evaluation;
+            t.test(e.problems, e.samples)
+        })?;
+        // The model that stopped early has had its test on the way.
+        if self.watch.is_some() && next == Next::Go {
+            let quick = self.quick(t, &result);
+            self.keep_the_best(t, steps, &quick)?;
+        }
         let EvalResult {
             metrics,
             calibration,
             rows,
-        } = self.cancellable(t, steps, |t| {
-            let e = &t.recipe.evaluation;
-            t.test(e.problems, e.samples)
-        })?;
+            ..
+        } = result;
         self.record_test(steps, &metrics)?;
         write_rows(&self.path("results.jsonl"), &rows)?;
         let seconds = self.seconds();
+        let best = self
+            .watch
+            .as_ref()
+            .map(|w| w.to_json(&self.base_folder().display().to_string()));
+        let stopped_early = (next == Next::StopEarly).then(
+            || json!({"of_steps": self.recipe.steps, "patience": self.recipe.evaluation.patience}),
+        );
         let summary = json!({
             "recipe": self.recipe.name, "seed": self.recipe.seed, "steps": steps, "seconds": seconds,
+            "stopped_early": stopped_early, "best": best,
             "tokens_per_second": self.folder.tokens_per_second()?, "parameters": t.decoder.config.parameters(),
             "beta_v": t.self_reward.map(|s| decimal(s.beta_v)), "c_ref": t.self_reward.map(|s| decimal(s.c_ref)),
             "c_ref_measured": base.c_ref_measured.map(|m| m.map(decimal)), "base": base.metrics, "final": metrics,
@@ -416,12 +645,11 @@ impl<'a> Run<'a> {
             format!("{summary:#}\n").as_bytes(),
         )?;
         self.observer.end(Phase::TestFinal);
-        let checkpoint = self.path("checkpoints").join(format!("step-{steps}"));
         Ok(Outcome {
             base: base.metrics.clone(),
             last: metrics,
             seconds,
-            checkpoint,
+            checkpoint: self.checkpoint(steps),
         })
     }
 
@@ -441,22 +669,33 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn save(&self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+    /// Saves the state after a step, if it is not on the disk yet.
+    fn save(&mut self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        if self.saved == Some(step) {
+            return Ok(());
+        }
         let dir = self.path("checkpoints");
         let state = State {
             phase: Part::Train,
             step,
             updates: t.moments.updates,
             fingerprint: self.recipe.run_fingerprint(),
+            format: FORMAT,
         };
+        // A checkpoint must not outlive the lines of its steps, even in a loss of power.
+        for log in ["metrics.jsonl", "evals.jsonl"] {
+            flush(&self.path(log))?;
+        }
         create_folder(&dir)?;
         Checkpoint::write(&dir.join(format!("step-{step}")), t, &state)?;
-        prune(&dir, self.recipe.save.keep)
+        self.saved = Some(step);
+        let best = self.watch.as_ref().and_then(|w| w.best);
+        prune(&dir, self.recipe.save.keep, best.map(|b| b.step))
     }
 
     /// Runs something that can be interrupted while `step` steps are done.
     fn cancellable<T>(
-        &self,
+        &mut self,
         t: &Trainer,
         step: u64,
         f: impl FnOnce(&Trainer) -> Result<T, TrainError>,
@@ -482,7 +721,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn save_and_stop(&self, t: &Trainer, step: u64) -> Result<TrainError, TrainError> {
+    fn save_and_stop(&mut self, t: &Trainer, step: u64) -> Result<TrainError, TrainError> {
         if step > 0 {
             self.save(t, step)?;
         }
@@ -491,6 +730,21 @@ impl<'a> Run<'a> {
 
     fn interrupted(&self, phase: &'static str, step: u64) -> TrainError {
         TrainError::Interrupted {
+            phase,
+            step,
+            dir: self.folder.0.clone(),
+            command: self.options.resume_command.clone(),
+        }
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        let minutes = self.recipe.save.time_budget_minutes;
+        minutes > 0.0 && self.started.elapsed().as_secs_f64() >= 60.0 * minutes
+    }
+
+    fn out_of_time(&self, phase: &'static str, step: u64) -> TrainError {
+        TrainError::OutOfTime {
+            minutes: self.recipe.save.time_budget_minutes,
             phase,
             step,
             dir: self.folder.0.clone(),

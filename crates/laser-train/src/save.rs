@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::TrainError;
 use crate::files::{decimal, folder_atomically, read, write_atomically};
-use crate::recipe::Model;
+use crate::recipe::{Model, Recipe};
 use crate::trainer::Trainer;
 
 /// Files of a model folder other than weights that are carried along unchanged.
@@ -29,6 +29,7 @@ const MOMENTS: [&str; 2] = [
     "optimizer-second.safetensors",
 ];
 const STATE: &str = "trainer.json";
+const RECIPE: &str = "recipe.toml";
 
 /// The files that describe a model, without its weights.
 #[derive(Clone, Debug)]
@@ -122,6 +123,18 @@ pub struct State {
     pub updates: u64,
     /// Identifies what the run computes; a checkpoint of another recipe is refused.
     pub fingerprint: String,
+    /// [`FORMAT`] of the program that wrote it.
+    #[serde(default = "first_format")]
+    pub format: u32,
+}
+
+/// Changes whenever a checkpoint means something else: other files, or steps that compute other
+/// numbers from the same state.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Of checkpoints that do not name one.
+fn first_format() -> u32 {
+    1
 }
 
 /// A checkpoint folder.
@@ -152,14 +165,40 @@ impl Checkpoint {
                     &checkpoint::weights_to_bytes(&t.decoder.config, &host)?,
                 )?;
             }
+            write_atomically(&dir.join(RECIPE), t.recipe.to_toml().as_bytes())?;
             write_atomically(&dir.join(STATE), format!("{:#}\n", json!(state)).as_bytes())
         })
     }
 
     /// The state of a checkpoint.
+    ///
+    /// # Errors
+    /// A checkpoint of another format than this program's is refused.
     pub fn state(&self) -> Result<State, TrainError> {
         let path = self.dir.join(STATE);
-        serde_json::from_str(&read(&path)?).map_err(|e| TrainError::file(&path, e))
+        let fail = |e: serde_json::Error| TrainError::file(&path, e);
+        let state: serde_json::Value = serde_json::from_str(&read(&path)?).map_err(fail)?;
+        // First, because another format may have other keys.
+        match state
+            .get("format")
+            .map_or(Some(1), serde_json::Value::as_u64)
+        {
+            Some(format) if format == u64::from(FORMAT) => {}
+            _ => {
+                let problem = format!(
+                    "format = {}: the checkpoint was written by another version of this program; this one reads and writes format {FORMAT}. Resume it with the version that wrote it, or choose another --out",
+                    state["format"]
+                );
+                return Err(TrainError::file(&path, problem));
+            }
+        }
+        serde_json::from_value(state).map_err(fail)
+    }
+
+    /// The recipe that a checkpoint was made with; none in those of earlier versions.
+    pub(crate) fn recipe(&self) -> Result<Option<Recipe>, TrainError> {
+        let path = self.dir.join(RECIPE);
+        path.exists().then(|| Recipe::load(&path, &[])).transpose()
     }
 
     /// Host weights in the layout's order.
@@ -238,13 +277,14 @@ pub(crate) fn newest(dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
         .map(|(_, dir)| Checkpoint { dir }))
 }
 
-/// Removes all but the `keep` newest checkpoints.
-pub(crate) fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
+/// Removes all but the `keep` newest checkpoints and that of the step `best`.
+pub(crate) fn prune(dir: &Path, keep: usize, best: Option<u64>) -> Result<(), TrainError> {
     let checkpoints = all(dir)?;
     let old = checkpoints.len().saturating_sub(keep);
     checkpoints
         .iter()
         .take(old)
+        .filter(|(step, _)| Some(*step) != best)
         .try_for_each(|(_, dir)| crate::files::remove_folder(dir))
 }
 
