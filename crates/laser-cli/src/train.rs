@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use laser_rollout::Monitor;
 use laser_train::{BUILT_IN, Plan, Recipe, Run, RunOptions, Silent, built_in};
 
@@ -26,6 +26,7 @@ Examples:
   laser train grpo --out runs/grpo --base runs/laser/base     the same base model
   laser train --resume                            continue what was interrupted, or start it
   laser train --resume --time-budget 55           save and stop after 55 minutes
+  laser train --replay runs/laser/dumps/step-40   repeat a step whose numbers broke down
   laser train dapo --dry-run                      what it would do and cost")]
 pub struct Args {
     /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
@@ -49,6 +50,9 @@ pub struct Args {
     /// Save and stop after so many minutes (overrides save.time_budget_minutes)
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
     time_budget: Option<f64>,
+    /// Repeat the step that a run stopped at because a number was not finite, and say which
+    #[arg(long, value_name = "DUMP", exclusive = true)]
+    replay: Option<PathBuf>,
     /// Base model of an earlier run with the same seed, model, warm start and tasks
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
@@ -59,6 +63,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
+    if let Some(dump) = &args.replay {
+        return replay(dump, args.threads);
+    }
     let recipe = read_recipe(&args)?;
     let out = args
         .out
@@ -88,6 +95,30 @@ pub fn run(args: Args) -> Result<()> {
         outcome.checkpoint.display(),
         out.join("summary.json").display(),
         report.display()
+    ))
+}
+
+/// Repeats the step of a dump. That it fails again is what was asked for, and a success.
+fn replay(dump: &Path, threads: usize) -> Result<()> {
+    let monitor = Arc::new(Monitor::default());
+    watch_interrupts(&monitor)?;
+    let r = laser_train::replay(dump, threads, monitor)?;
+    let Some(now) = &r.now else {
+        bail!(
+            "{}: {} step {} went through, but in the run it did not: {}",
+            dump.display(),
+            r.phase,
+            r.step,
+            r.then
+        );
+    };
+    let same = match *now == r.then {
+        true => "as in the run",
+        false => "not as in the run",
+    };
+    output::data(format_args!(
+        "{} step {}: {now} ({same})\nbefore it the largest weight was {:e}, in {}",
+        r.phase, r.step, r.largest.1, r.largest.0
     ))
 }
 

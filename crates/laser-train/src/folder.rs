@@ -20,7 +20,7 @@ const CONFIG: &str = "config.toml";
 /// What makes a model folder a base model of a recipe.
 const BASE: &str = "base.json";
 /// What training writes into the folder, beside `config.toml` and `base`.
-const WRITTEN: [&str; 7] = [
+const WRITTEN: [&str; 8] = [
     "checkpoints",
     "samples",
     "warm-start",
@@ -28,6 +28,7 @@ const WRITTEN: [&str; 7] = [
     "evals.jsonl",
     "base-test.json",
     "best.json",
+    "dumps",
 ];
 /// What the end of a run writes.
 const WRITTEN_LAST: [&str; 3] = ["results.jsonl", "summary.json", "report.html"];
@@ -84,7 +85,7 @@ impl Folder {
         let files = WRITTEN.iter().chain(&WRITTEN_LAST);
         let files: Vec<&str> = files.copied().chain([CONFIG, "base"]).collect();
         recover(&self.0, |name| files.contains(&name))?;
-        for folder in ["checkpoints", "warm-start", "samples"] {
+        for folder in ["checkpoints", "warm-start", "samples", "dumps"] {
             recover(&self.path(folder), |name| name.starts_with("step-"))?;
         }
         Ok(())
@@ -249,6 +250,14 @@ impl Folder {
         Ok(read_lines(&metrics)?.into_iter().filter_map(seconds).sum())
     }
 
+    /// The steps that were skipped last, in a row.
+    pub(crate) fn skipped_in_a_row(&self, warm_start: bool) -> Result<u64, TrainError> {
+        let lines = read_lines(&self.path("metrics.jsonl"))?;
+        let of_phase = lines.iter().filter(|l| (l["phase"] == "sft") == warm_start);
+        let skipped = of_phase.rev().take_while(|l| l["optim/skipped"] == 1);
+        Ok(skipped.count() as u64)
+    }
+
     /// The tests on the way that are on record.
     pub(crate) fn tests(&self) -> Result<Vec<(u64, Value)>, TrainError> {
         let lines = read_lines(&self.path("evals.jsonl"))?.into_iter();
@@ -307,7 +316,8 @@ impl Recipe {
     /// Identifies the base model that the recipe's warm start makes.
     pub(crate) fn base_fingerprint(&self) -> String {
         let token = &self.self_reward.token;
-        let parts = json!([self.seed, self.model, self.warm_start, self.tasks, token]);
+        let mut parts = json!([self.seed, self.model, self.warm_start, self.tasks, token]);
+        without_limit(&mut parts[2]["optimizer"]);
         fingerprint(&parts.to_string())
     }
 
@@ -319,6 +329,7 @@ impl Recipe {
         flatten("", all, &mut flat);
         let steps = self.optimizer.schedule.falls();
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
+            _ if key.ends_with("optimizer.max_skipped") => false,
             "seed" | "model" | "warm_start" | "tasks" | "policy" | "self_reward" | "optimizer" => {
                 true
             }
@@ -347,10 +358,18 @@ impl Recipe {
             self.self_reward,
             self.optimizer
         ]);
+        without_limit(&mut parts[5]);
         if let (true, Value::Array(parts)) = (self.optimizer.schedule.falls(), &mut parts) {
             parts.push(json!(self.steps));
         }
         fingerprint(&parts.to_string())
+    }
+}
+
+/// When a run gives up changes none of its numbers.
+fn without_limit(optimizer: &mut Value) {
+    if let Value::Object(keys) = optimizer {
+        keys.remove("max_skipped");
     }
 }
 

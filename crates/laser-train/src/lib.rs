@@ -17,6 +17,7 @@ mod observer;
 mod optimizer;
 mod plan;
 mod recipe;
+mod replay;
 mod rl;
 mod run;
 mod save;
@@ -35,5 +36,6 @@ pub use recipe::{
     BUILT_IN, CRef, Evaluation, LearningRate, LossKind, Measure, Model, Optimizer, Policy, Recipe,
     Rollout, Save, Schedule, SelfRewarding, WarmStart, built_in,
 };
+pub use replay::{Replay, replay};
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;

@@ -261,6 +261,9 @@ pub struct Optimizer {
     pub eps: f32,
     /// Largest norm of the gradient; 0 does not clip.
     pub grad_clip: f64,
+    /// Steps in a row that may be skipped because a number in them is not finite, before the run
+    /// stops; 0 stops at the first.
+    pub max_skipped: u64,
 }
 
 /// Course of the learning rate after its warm-up.
@@ -474,6 +477,7 @@ impl Default for Optimizer {
             beta2: 0.99,
             eps: 1e-8,
             grad_clip: 1.0,
+            max_skipped: 3,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::folder::{Folder, Found, is_base, mark_base, write_rows};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
+use crate::rl::ReinforceStep;
 use crate::save::{Checkpoint, FORMAT, ModelFiles, Part, State, newest, prune};
 use crate::snapshot::Snapshot;
 use crate::trainer::{Stream, Trainer};
@@ -91,6 +92,14 @@ impl Start {
     }
 }
 
+/// Goes back to the beginning of a step; without a snapshot nothing was updated yet.
+fn undo(t: &mut Trainer, start_of_step: &Option<Snapshot>) {
+    t.gradients.clear(&t.cpu);
+    if let Some(snapshot) = start_of_step {
+        snapshot.restore(t);
+    }
+}
+
 /// A run.
 pub struct Run<'a> {
     recipe: Arc<Recipe>,
@@ -105,6 +114,8 @@ pub struct Run<'a> {
     watch: Option<Watch>,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
+    /// Steps skipped in a row, up to now.
+    skipped: u64,
     /// Keeps other processes out of the folder.
     lock: Option<File>,
 }
@@ -120,6 +131,7 @@ impl<'a> Run<'a> {
         Run {
             watch: Watch::new(&recipe),
             saved: None,
+            skipped: 0,
             lock: None,
             recipe: Arc::new(recipe),
             folder: Folder(options.out.clone()),
@@ -376,23 +388,31 @@ impl<'a> Run<'a> {
         let steps = self.recipe.warm_start.steps;
         let fingerprint = self.recipe.base_fingerprint();
         self.before = self.folder.rewind(done, 0)?;
+        self.skipped = self.folder.skipped_in_a_row(true)?;
         self.observer.begin(Phase::WarmStart, done, steps);
         for step in done + 1..=steps {
             let started = Instant::now();
             // On a pool thread, so that operations need not wake the pool from outside each time.
-            let s = match t.cpu.clone().install(|| t.warm_step(step)) {
+            match t.cpu.clone().install(|| t.warm_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
                     self.save_warm_start(&t, step - 1)?;
                     return Err(self.interrupted("the warm start", step - 1));
                 }
-                other => other?,
-            };
-            let line = json!({
-                "phase": "sft", "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
-                "tokens": {"train": s.tokens}, "sft/loss": s.loss, "sft/self_logp": s.self_logp,
-                "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr),
-            });
-            self.record(Phase::WarmStart, line)?;
+                Err(TrainError::Diverged { what, remedy, .. }) => {
+                    t.gradients.clear(&t.cpu);
+                    self.skip(&t, Part::WarmStart, step, started, what, remedy)?;
+                }
+                other => {
+                    let s = other?;
+                    let line = json!({
+                        "phase": "sft", "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
+                        "tokens": {"train": s.tokens}, "sft/loss": s.loss, "sft/self_logp": s.self_logp,
+                        "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr), "optim/skipped": 0,
+                    });
+                    self.record(Phase::WarmStart, line)?;
+                    self.skipped = 0;
+                }
+            }
             let every = self.recipe.save.warm_start_every;
             let out_of_time = step < steps && self.is_out_of_time();
             if out_of_time || (step < steps && every > 0 && step.is_multiple_of(every)) {
@@ -495,6 +515,7 @@ impl<'a> Run<'a> {
         self.observer.begin(Phase::Train, done, r.steps);
         let mut next = self.test_on_the_way(t, done)?;
         let mut last = done;
+        self.skipped = self.folder.skipped_in_a_row(false)?;
         // A step of one update changes nothing before that; one of more may have to be undone.
         let mut start_of_step = match r.policy.passes * r.policy.mini_batches as u64 {
             1 => None,
@@ -507,27 +528,17 @@ impl<'a> Run<'a> {
             if let Some(snapshot) = &mut start_of_step {
                 snapshot.take(t);
             }
-            let result = match t.cpu.clone().install(|| t.reinforce_step(step)) {
+            let started = Instant::now();
+            match t.cpu.clone().install(|| t.reinforce_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
-                    if let Some(snapshot) = &start_of_step {
-                        snapshot.restore(t);
-                    }
+                    undo(t, &start_of_step);
                     return Err(self.save_and_stop(t, step - 1)?);
                 }
-                other => other?,
-            };
-            self.record(Phase::Train, Value::Object(result.metrics))?;
-            if r.save.samples_every > 0 && (step == 1 || step % r.save.samples_every == 0) {
-                let rows: Vec<SampleRow> = result
-                    .problems
-                    .iter()
-                    .zip(&result.groups)
-                    .flat_map(|(p, g)| g.iter().map(|(l, a)| SampleRow::new(p, l, Some(*a))))
-                    .collect();
-                write_rows(
-                    &self.path("samples").join(format!("step-{step}.jsonl")),
-                    &rows,
-                )?;
+                Err(TrainError::Diverged { what, remedy, .. }) => {
+                    undo(t, &start_of_step);
+                    self.skip(t, Part::Train, step, started, what, remedy)?;
+                }
+                result => self.record_step(step, result?)?,
             }
             if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
                 self.save(t, step)?;
@@ -542,6 +553,91 @@ impl<'a> Run<'a> {
         self.save(t, last)?;
         self.observer.end(Phase::Train);
         Ok((last, next))
+    }
+
+    /// A step that was completed, in the logs.
+    fn record_step(&mut self, step: u64, mut result: ReinforceStep) -> Result<(), TrainError> {
+        self.skipped = 0;
+        result.metrics.insert("optim/skipped".into(), json!(0));
+        self.record(Phase::Train, Value::Object(result.metrics))?;
+        let every = self.recipe.save.samples_every;
+        if every == 0 || (step != 1 && !step.is_multiple_of(every)) {
+            return Ok(());
+        }
+        let rows: Vec<SampleRow> = result
+            .problems
+            .iter()
+            .zip(&result.groups)
+            .flat_map(|(p, g)| g.iter().map(|(l, a)| SampleRow::new(p, l, Some(*a))))
+            .collect();
+        write_rows(
+            &self.path("samples").join(format!("step-{step}.jsonl")),
+            &rows,
+        )
+    }
+
+    /// A step in which a number was not finite. It has changed nothing; after too many of them in
+    /// a row the run stops with the state before the last.
+    fn skip(
+        &mut self,
+        t: &Trainer,
+        part: Part,
+        step: u64,
+        started: Instant,
+        what: String,
+        remedy: String,
+    ) -> Result<(), TrainError> {
+        let (phase, words, limit, fingerprint, name) = match part {
+            Part::WarmStart => (
+                Phase::WarmStart,
+                "warm start",
+                self.recipe.warm_start.optimizer.max_skipped,
+                self.recipe.base_fingerprint(),
+                format!("step-{step}-of-the-warm-start"),
+            ),
+            Part::Train => (
+                Phase::Train,
+                "training",
+                self.recipe.optimizer.max_skipped,
+                self.recipe.run_fingerprint(),
+                format!("step-{step}"),
+            ),
+        };
+        if self.skipped >= limit {
+            let dir = self.path("dumps").join(name);
+            let state = State {
+                phase: part,
+                step: step - 1,
+                updates: t.moments.updates,
+                fingerprint,
+                format: FORMAT,
+            };
+            create_folder(&self.path("dumps"))?;
+            Checkpoint::dump(&dir, t, &state, &what)?;
+            return Err(TrainError::Diverged {
+                phase: words,
+                step,
+                what: format!("{what}, and {} steps before it were skipped", self.skipped),
+                remedy: format!(
+                    "{remedy}. The state before the step is in {}: laser train --replay repeats it",
+                    dir.display()
+                ),
+            });
+        }
+        self.skipped += 1;
+        let mut line = json!({
+            "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
+            "optim/skipped": 1, "optim/skipped_because": what,
+        });
+        if part == Part::WarmStart {
+            line["phase"] = json!("sft");
+        }
+        self.record(phase, line)?;
+        self.observer.note(&format!(
+            "{words} step {step} was skipped, nothing was changed: {what} ({} in a row; the run stops after {limit})",
+            self.skipped
+        ));
+        Ok(())
     }
 
     /// The small test after `step` steps, if one is due.

@@ -30,6 +30,7 @@ const MOMENTS: [&str; 2] = [
 ];
 const STATE: &str = "trainer.json";
 const RECIPE: &str = "recipe.toml";
+const FAILURE: &str = "failure.txt";
 
 /// The files that describe a model, without its weights.
 #[derive(Clone, Debug)]
@@ -156,8 +157,32 @@ impl Checkpoint {
     /// Weights that are not finite are not written: going on from them is no use.
     pub(crate) fn write(dir: &Path, t: &Trainer, state: &State) -> Result<(), TrainError> {
         let weights = finite_weights(t, state.phase, state.step)?;
+        Self::write_with(dir, t, state, &weights, None)
+    }
+
+    /// Writes the state before a step that failed, whatever its numbers are, and how it failed.
+    pub(crate) fn dump(
+        dir: &Path,
+        t: &Trainer,
+        state: &State,
+        failure: &str,
+    ) -> Result<(), TrainError> {
+        let weights = t.decoder.download(&t.cpu);
+        Self::write_with(dir, t, state, &weights, Some(failure))
+    }
+
+    fn write_with(
+        dir: &Path,
+        t: &Trainer,
+        state: &State,
+        weights: &[Vec<f32>],
+        failure: Option<&str>,
+    ) -> Result<(), TrainError> {
         folder_atomically(dir, |dir| {
-            write_model_files(dir, t, &weights)?;
+            write_model_files(dir, t, weights)?;
+            if let Some(failure) = failure {
+                write_atomically(&dir.join(FAILURE), failure.as_bytes())?;
+            }
             for (name, moments) in MOMENTS.iter().zip([&t.moments.first, &t.moments.second]) {
                 let host = t.decoder.download_like(&t.cpu, moments);
                 write_atomically(
@@ -193,6 +218,11 @@ impl Checkpoint {
             }
         }
         serde_json::from_value(state).map_err(fail)
+    }
+
+    /// How the step after it failed, in a dump.
+    pub(crate) fn failure(&self) -> Result<String, TrainError> {
+        read(&self.dir.join(FAILURE))
     }
 
     /// The recipe that a checkpoint was made with; none in those of earlier versions.

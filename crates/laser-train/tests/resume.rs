@@ -337,23 +337,32 @@ fn a_checkpoint_of_another_version_is_refused() {
 fn an_interrupt_between_two_updates_of_a_step_undoes_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let (whole, out) = (dir.path().join("whole"), dir.path().join("out"));
+    // Nearly all of the time goes into the updates.
     let settings = [
-        "policy.passes=4",
+        "policy.passes=20",
         "policy.mini_batches=2",
-        "micro_batch_tokens=32",
+        "steps=3",
+        "save.every=0",
     ];
-    train(recipe(&settings), &whole, None);
+    train(recipe(&["steps=1"]), &dir.path().join("made"), None);
+    let base = Some(dir.path().join("made/base"));
+    let started = std::time::Instant::now();
+    train(recipe(&settings), &whole, base.as_deref());
+    let time = started.elapsed();
     let mut interrupts = 0;
     // Wherever the interrupt lands, the end is the same.
-    for delay in 0..40 {
+    for part in (1..10).cycle().take(45) {
         let monitor = std::sync::Arc::new(laser_rollout::Monitor::default());
         let cancel = monitor.clone();
-        let options = resuming(&out);
+        let options = laser_train::RunOptions {
+            base: base.clone(),
+            ..resuming(&out)
+        };
         let mut silent = laser_train::Silent;
         let job = laser_train::Run::new(recipe(&settings), options, monitor, &mut silent);
         let result = std::thread::scope(|scope| {
             scope.spawn(move || {
-                std::thread::sleep(std::time::Duration::from_millis(delay));
+                std::thread::sleep(time * part / 10);
                 cancel
                     .cancel
                     .store(true, std::sync::atomic::Ordering::Relaxed);
@@ -369,8 +378,12 @@ fn an_interrupt_between_two_updates_of_a_step_undoes_the_first() {
         }
     }
     assert!(interrupts > 0);
-    run(recipe(&settings), resuming(&out)).unwrap();
-    assert_same_run(&whole, &out, 5, "interrupted inside steps");
+    let options = laser_train::RunOptions {
+        base,
+        ..resuming(&out)
+    };
+    run(recipe(&settings), options).unwrap();
+    assert_same_run(&whole, &out, 3, "interrupted inside steps");
 }
 
 #[test]
