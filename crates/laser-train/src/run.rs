@@ -1,7 +1,10 @@
 //! A run in its folder, from the warm start to the summary.
 
+mod ending;
+mod steps;
+
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,18 +18,15 @@ use serde_json::{Value, json};
 use crate::TrainError;
 use crate::best::Watch;
 use crate::calibrate::Reference;
-use crate::evaluate::{EvalResult, SampleRow};
 use crate::files::{
     append_line, create_folder, decimal, flush, folder_atomically, read, remove_folder, to_json,
     write_atomically,
 };
-use crate::folder::{Folder, Found, is_base, mark_base, write_rows};
+use crate::folder::{Folder, Found, is_base, mark_base};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
-use crate::rl::ReinforceStep;
 use crate::save::{Checkpoint, FORMAT, ModelFiles, Part, State, newest, prune};
-use crate::snapshot::Snapshot;
 use crate::trainer::{Stream, Trainer};
 
 /// How a run is started.
@@ -70,13 +70,6 @@ struct BaseTest {
     quick: Option<Evaluation>,
 }
 
-/// Whether training goes on after a test.
-#[derive(Clone, Copy, PartialEq)]
-enum Next {
-    Go,
-    StopEarly,
-}
-
 /// Where a run begins: a trainer, and the steps of that phase that are done.
 pub(crate) enum Start {
     /// In the warm start.
@@ -89,14 +82,6 @@ impl Start {
     fn trainer(&self) -> &Trainer {
         let (Start::WarmStart(t, _) | Start::Reinforce(t, _)) = self;
         t
-    }
-}
-
-/// Goes back to the beginning of a step; without a snapshot nothing was updated yet.
-fn undo(t: &mut Trainer, start_of_step: &Option<Snapshot>) {
-    t.gradients.clear(&t.cpu);
-    if let Some(snapshot) = start_of_step {
-        snapshot.restore(t);
     }
 }
 
@@ -226,61 +211,8 @@ impl<'a> Run<'a> {
         self.observer.note(&text);
     }
 
-    /// What a finished run found, from its files.
-    fn finished(&mut self, step: u64) -> Result<Outcome, TrainError> {
-        let path = self.path("summary.json");
-        let fail = |e: serde_json::Error| TrainError::file(&path, e);
-        let mut summary: Value = serde_json::from_str(&read(&path)?).map_err(fail)?;
-        let early = match summary["stopped_early"].is_object() {
-            true => ", where it stopped early",
-            false => "",
-        };
-        let steps = self.recipe.steps;
-        self.observer.note(&format!(
-            "nothing to do: the run in {} is finished after step {step} of {steps}{early}; 0 steps were made",
-            self.folder.0.display()
-        ));
-        let mut test = |key: &str| serde_json::from_value(summary[key].take()).map_err(fail);
-        Ok(Outcome {
-            base: test("base")?,
-            last: test("final")?,
-            seconds: summary["seconds"].as_f64().unwrap_or_default(),
-            checkpoint: self.checkpoint(step),
-        })
-    }
-
     fn checkpoint(&self, step: u64) -> PathBuf {
         self.path("checkpoints").join(format!("step-{step}"))
-    }
-
-    /// Finds the best model again from the tests that are on record.
-    fn remember_tests(&mut self, base: &BaseTest) -> Result<(), TrainError> {
-        let tests = self.folder.tests()?;
-        let remember = |seen: &dyn Fn(u64) -> bool| {
-            let mut watch = Watch::new(&self.recipe)?;
-            if let Some(quick) = &base.quick {
-                watch.see(0, &json!(quick));
-            }
-            for (step, test) in tests.iter().filter(|(step, _)| seen(*step)) {
-                watch.see(*step, test);
-            }
-            Some(watch)
-        };
-        let mut watch = remember(&|_| true);
-        // Where another metric was looked for up to now, the best by this one may be gone.
-        let kept = |step: u64| step == 0 || self.checkpoint(step).exists();
-        if let Some(gone) = watch
-            .as_ref()
-            .filter(|w| w.best.is_some_and(|b| !kept(b.step)))
-        {
-            let words = gone.words();
-            watch = remember(&kept);
-            self.observer.note(&format!(
-                "note: {words}, but that checkpoint was not kept; the best of those that are there counts"
-            ));
-        }
-        self.watch = watch;
-        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -475,12 +407,6 @@ impl<'a> Run<'a> {
         Ok(base)
     }
 
-    /// What a test on the way would have found, from one on more problems.
-    fn quick(&self, t: &Trainer, result: &EvalResult) -> Evaluation {
-        let e = &self.recipe.evaluation;
-        result.first(e.quick_problems, &t.eval_options(e.samples))
-    }
-
     fn load_base_test(&self) -> Result<BaseTest, TrainError> {
         let path = self.path("base-test.json");
         serde_json::from_str(&read(&path)?).map_err(|e| TrainError::file(&path, e))
@@ -506,247 +432,6 @@ impl<'a> Run<'a> {
             self.observer.note(&warning);
         }
         Ok(Some([reference.mean, reference.std]))
-    }
-
-    /// The reinforcement learning after `done` steps; returns the last step, and whether there
-    /// were to be more.
-    fn reinforce(&mut self, t: &mut Trainer, done: u64) -> Result<(u64, Next), TrainError> {
-        let r = self.recipe.clone();
-        self.observer.begin(Phase::Train, done, r.steps);
-        let mut next = self.test_on_the_way(t, done)?;
-        let mut last = done;
-        self.skipped = self.folder.skipped_in_a_row(false)?;
-        // A step of one update changes nothing before that; one of more may have to be undone.
-        let mut start_of_step = match r.policy.passes * r.policy.mini_batches as u64 {
-            1 => None,
-            _ => Some(Snapshot::new(t)),
-        };
-        for step in done + 1..=r.steps {
-            if next == Next::StopEarly {
-                break;
-            }
-            if let Some(snapshot) = &mut start_of_step {
-                snapshot.take(t);
-            }
-            let started = Instant::now();
-            match t.cpu.clone().install(|| t.reinforce_step(step)) {
-                Err(TrainError::Rollout(RolloutError::Cancelled)) => {
-                    undo(t, &start_of_step);
-                    return Err(self.save_and_stop(t, step - 1)?);
-                }
-                Err(TrainError::Diverged { what, remedy, .. }) => {
-                    undo(t, &start_of_step);
-                    self.skip(t, Part::Train, step, started, what, remedy)?;
-                }
-                result => self.record_step(step, result?)?,
-            }
-            if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
-                self.save(t, step)?;
-            }
-            next = self.test_on_the_way(t, step)?;
-            last = step;
-            if self.is_out_of_time() {
-                self.save(t, step)?;
-                return Err(self.out_of_time("training", step));
-            }
-        }
-        self.save(t, last)?;
-        self.observer.end(Phase::Train);
-        Ok((last, next))
-    }
-
-    /// A step that was completed, in the logs.
-    fn record_step(&mut self, step: u64, mut result: ReinforceStep) -> Result<(), TrainError> {
-        self.skipped = 0;
-        result.metrics.insert("optim/skipped".into(), json!(0));
-        self.record(Phase::Train, Value::Object(result.metrics))?;
-        let every = self.recipe.save.samples_every;
-        if every == 0 || (step != 1 && !step.is_multiple_of(every)) {
-            return Ok(());
-        }
-        let rows: Vec<SampleRow> = result
-            .problems
-            .iter()
-            .zip(&result.groups)
-            .flat_map(|(p, g)| g.iter().map(|(l, a)| SampleRow::new(p, l, Some(*a))))
-            .collect();
-        write_rows(
-            &self.path("samples").join(format!("step-{step}.jsonl")),
-            &rows,
-        )
-    }
-
-    /// A step in which a number was not finite. It has changed nothing; after too many of them in
-    /// a row the run stops with the state before the last.
-    fn skip(
-        &mut self,
-        t: &Trainer,
-        part: Part,
-        step: u64,
-        started: Instant,
-        what: String,
-        remedy: String,
-    ) -> Result<(), TrainError> {
-        let (phase, words, limit, fingerprint, name) = match part {
-            Part::WarmStart => (
-                Phase::WarmStart,
-                "warm start",
-                self.recipe.warm_start.optimizer.max_skipped,
-                self.recipe.base_fingerprint(),
-                format!("step-{step}-of-the-warm-start"),
-            ),
-            Part::Train => (
-                Phase::Train,
-                "training",
-                self.recipe.optimizer.max_skipped,
-                self.recipe.run_fingerprint(),
-                format!("step-{step}"),
-            ),
-        };
-        if self.skipped >= limit {
-            let dir = self.path("dumps").join(name);
-            let state = State {
-                phase: part,
-                step: step - 1,
-                updates: t.moments.updates,
-                fingerprint,
-                format: FORMAT,
-            };
-            create_folder(&self.path("dumps"))?;
-            Checkpoint::dump(&dir, t, &state, &what)?;
-            return Err(TrainError::Diverged {
-                phase: words,
-                step,
-                what: format!("{what}, and {} steps before it were skipped", self.skipped),
-                remedy: format!(
-                    "{remedy}. The state before the step is in {}: laser train --replay repeats it",
-                    dir.display()
-                ),
-            });
-        }
-        self.skipped += 1;
-        let mut line = json!({
-            "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
-            "optim/skipped": 1, "optim/skipped_because": what,
-        });
-        if part == Part::WarmStart {
-            line["phase"] = json!("sft");
-        }
-        self.record(phase, line)?;
-        self.observer.note(&format!(
-            "{words} step {step} was skipped, nothing was changed: {what} ({} in a row; the run stops after {limit})",
-            self.skipped
-        ));
-        Ok(())
-    }
-
-    /// The small test after `step` steps, if one is due.
-    fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<Next, TrainError> {
-        let (steps, e) = (self.recipe.steps, self.recipe.evaluation.clone());
-        if step == 0 || step >= steps || e.every == 0 || !step.is_multiple_of(e.every) {
-            return Ok(Next::Go);
-        }
-        let quick = e.quick_problems.min(e.problems);
-        let result = self.cancellable(t, step, |t| t.test(quick, e.samples))?;
-        self.record_test(step, &result.metrics)?;
-        self.keep_the_best(t, step, &result.metrics)?;
-        let Some(watch) = self.watch.as_ref() else {
-            return Ok(Next::Go);
-        };
-        if e.patience == 0 || watch.stale < e.patience {
-            return Ok(Next::Go);
-        }
-        let (words, tests) = (watch.words(), watch.stale);
-        self.observer.note(&format!(
-            "stopping early after step {step} of {steps}: {words}, and {tests} tests since were no better (evaluation.patience = {})",
-            e.patience
-        ));
-        Ok(Next::StopEarly)
-    }
-
-    /// Takes a test in, and keeps the model if it is the best so far.
-    fn keep_the_best(
-        &mut self,
-        t: &Trainer,
-        step: u64,
-        test: &Evaluation,
-    ) -> Result<(), TrainError> {
-        let Some(watch) = self.watch.as_mut() else {
-            return Ok(());
-        };
-        // The old best is kept until the new one is named.
-        let mut seen = watch.clone();
-        if seen.see(step, &json!(test)) {
-            self.save(t, step)?;
-        }
-        let best = seen.to_json(&self.base_folder().display().to_string());
-        write_atomically(&self.path("best.json"), format!("{best:#}\n").as_bytes())?;
-        let kept = seen.best.map(|b| b.step);
-        self.watch = Some(seen);
-        prune(&self.path("checkpoints"), self.recipe.save.keep, kept)
-    }
-
-    /// Where the base model lies; inside the run's folder by its name in there.
-    fn base_folder(&self) -> &Path {
-        match (&self.options.base, self.recipe.model.path.as_str()) {
-            (Some(dir), _) => dir,
-            (None, "") => Path::new("base"),
-            (None, path) => Path::new(path),
-        }
-    }
-
-    fn finish(
-        &mut self,
-        t: &Trainer,
-        base: &BaseTest,
-        steps: u64,
-        next: Next,
-    ) -> Result<Outcome, TrainError> {
-        self.observer.begin(Phase::TestFinal, 0, 1);
-        let result = self.cancellable(t, steps, |t| {
-            let e = &t.recipe.evaluation;
-            t.test(e.problems, e.samples)
-        })?;
-        // The model that stopped early has had its test on the way.
-        if self.watch.is_some() && next == Next::Go {
-            let quick = self.quick(t, &result);
-            self.keep_the_best(t, steps, &quick)?;
-        }
-        let EvalResult {
-            metrics,
-            calibration,
-            rows,
-            ..
-        } = result;
-        self.record_test(steps, &metrics)?;
-        write_rows(&self.path("results.jsonl"), &rows)?;
-        let seconds = self.seconds();
-        let best = self
-            .watch
-            .as_ref()
-            .map(|w| w.to_json(&self.base_folder().display().to_string()));
-        let stopped_early = (next == Next::StopEarly).then(
-            || json!({"of_steps": self.recipe.steps, "patience": self.recipe.evaluation.patience}),
-        );
-        let summary = json!({
-            "recipe": self.recipe.name, "seed": self.recipe.seed, "steps": steps, "seconds": seconds,
-            "stopped_early": stopped_early, "best": best,
-            "tokens_per_second": self.folder.tokens_per_second()?, "parameters": t.decoder.config.parameters(),
-            "beta_v": t.self_reward.map(|s| decimal(s.beta_v)), "c_ref": t.self_reward.map(|s| decimal(s.c_ref)),
-            "c_ref_measured": base.c_ref_measured.map(|m| m.map(decimal)), "base": base.metrics, "final": metrics,
-            "base_calibration": base.calibration, "calibration": calibration,
-        });
-        write_atomically(
-            &self.path("summary.json"),
-            format!("{summary:#}\n").as_bytes(),
-        )?;
-        self.observer.end(Phase::TestFinal);
-        Ok(Outcome {
-            base: base.metrics.clone(),
-            last: metrics,
-            seconds,
-            checkpoint: self.checkpoint(steps),
-        })
     }
 
     fn record(&mut self, phase: Phase, line: Value) -> Result<(), TrainError> {
@@ -787,64 +472,5 @@ impl<'a> Run<'a> {
         self.saved = Some(step);
         let best = self.watch.as_ref().and_then(|w| w.best);
         prune(&dir, self.recipe.save.keep, best.map(|b| b.step))
-    }
-
-    /// Runs something that can be interrupted while `step` steps are done.
-    fn cancellable<T>(
-        &mut self,
-        t: &Trainer,
-        step: u64,
-        f: impl FnOnce(&Trainer) -> Result<T, TrainError>,
-    ) -> Result<T, TrainError> {
-        match f(t) {
-            Err(TrainError::Rollout(RolloutError::Cancelled)) if step == 0 => {
-                Err(self.interrupted("the test of the base model", 0))
-            }
-            Err(TrainError::Rollout(RolloutError::Cancelled)) => Err(self.save_and_stop(t, step)?),
-            Err(TrainError::Rollout(e @ RolloutError::Sampling { .. })) => {
-                let remedy = match self.recipe.model.path.is_empty() {
-                    true => "lower optimizer.lr, or warm_start.optimizer.lr if this is step 0",
-                    false => "lower optimizer.lr, or name another model.path if this is step 0",
-                };
-                Err(TrainError::Diverged {
-                    phase: "the test after training",
-                    step,
-                    what: e.to_string(),
-                    remedy: remedy.into(),
-                })
-            }
-            other => other,
-        }
-    }
-
-    fn save_and_stop(&mut self, t: &Trainer, step: u64) -> Result<TrainError, TrainError> {
-        if step > 0 {
-            self.save(t, step)?;
-        }
-        Ok(self.interrupted("training", step))
-    }
-
-    fn interrupted(&self, phase: &'static str, step: u64) -> TrainError {
-        TrainError::Interrupted {
-            phase,
-            step,
-            dir: self.folder.0.clone(),
-            command: self.options.resume_command.clone(),
-        }
-    }
-
-    fn is_out_of_time(&self) -> bool {
-        let minutes = self.recipe.save.time_budget_minutes;
-        minutes > 0.0 && self.started.elapsed().as_secs_f64() >= 60.0 * minutes
-    }
-
-    fn out_of_time(&self, phase: &'static str, step: u64) -> TrainError {
-        TrainError::OutOfTime {
-            minutes: self.recipe.save.time_budget_minutes,
-            phase,
-            step,
-            dir: self.folder.0.clone(),
-            command: self.options.resume_command.clone(),
-        }
     }
 }
