@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const KILLS: usize = 30;
 /// Kills that must have left something half-written.
 const DURING_A_WRITE: usize = 6;
+/// Kills that must have found a checkpoint of the training.
+const IN_TRAINING: usize = 10;
 /// Kills in a row before a run may end.
 const CHAIN: u64 = 5;
 
@@ -91,6 +93,10 @@ fn is_writing(folder: &Path) -> bool {
     })
 }
 
+fn has_a_checkpoint(out: &Path) -> bool {
+    std::fs::read_dir(out.join("checkpoints")).is_ok_and(|mut d| d.next().is_some())
+}
+
 /// What must be the same, file by file: all but the times.
 fn result(out: &Path) -> BTreeMap<String, String> {
     let mut result = BTreeMap::new();
@@ -158,12 +164,12 @@ fn a_run_killed_at_any_moment_and_resumed_ends_like_one_that_was_not() {
     let whole = result(&dir.join("whole"));
 
     let mut random = Random(7);
-    let (mut kills, mut in_a_write, mut runs) = (0, 0, 0);
-    while kills < KILLS || in_a_write < DURING_A_WRITE {
+    let (mut kills, mut in_a_write, mut in_training, mut runs) = (0, 0, 0, 0);
+    while kills < KILLS || in_a_write < DURING_A_WRITE || in_training < IN_TRAINING {
         assert!(runs < 200, "{kills} kills, {in_a_write} during a write");
         let out = dir.join(format!("run-{runs}"));
         let name = out.file_name().unwrap().to_str().unwrap();
-        for _ in 0..random.next() % CHAIN + 1 {
+        for start_of_run in 0..random.next() % CHAIN + 1 {
             let mut child = start(dir, name);
             let begun = Instant::now();
             let wait = random.part(time);
@@ -175,12 +181,15 @@ fn a_run_killed_at_any_moment_and_resumed_ends_like_one_that_was_not() {
             while aims_at_a_write && !is_writing(&out) && child.try_wait().unwrap().is_none() {}
             child.kill().unwrap();
             if !was_killed(dir, &mut child) {
-                // The machine is faster now than it was, or this was the rest of a run.
-                time = time.min(begun.elapsed());
+                if start_of_run == 0 {
+                    // The machine is less busy than it was.
+                    time = time.min(begun.elapsed());
+                }
                 break;
             }
             kills += 1;
             in_a_write += usize::from(is_writing(&out));
+            in_training += usize::from(has_a_checkpoint(&out));
         }
         assert!(!was_killed(dir, &mut start(dir, name)));
         assert_same(&whole, &out, &format!("run {runs}, {kills} kills"));
@@ -188,7 +197,7 @@ fn a_run_killed_at_any_moment_and_resumed_ends_like_one_that_was_not() {
         runs += 1;
     }
     println!(
-        "{kills} kills in {runs} runs, {in_a_write} of them during a write; a whole run takes {time:?}"
+        "{kills} kills in {runs} runs, {in_a_write} of them during a write, {in_training} with a checkpoint there; a whole run takes {time:?}"
     );
 }
 
