@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use laser_rollout::Monitor;
 use laser_train::{BUILT_IN, Plan, Recipe, Run, RunOptions, Silent, built_in};
 
@@ -24,7 +24,9 @@ Examples:
   laser train grpo --seed 2                       the built-in recipe 'grpo', another seed
   laser train recipes/laser.toml --set self_reward.alpha=0.5 --set steps=300
   laser train grpo --out runs/grpo --base runs/laser/base     the same base model
-  laser train --resume                            continue what was interrupted
+  laser train --resume                            continue what was interrupted, or start it
+  laser train --resume --time-budget 55           save and stop after 55 minutes
+  laser train --replay runs/laser/dumps/step-40   repeat a step whose numbers broke down
   laser train dapo --dry-run                      what it would do and cost")]
 pub struct Args {
     /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
@@ -42,9 +44,15 @@ pub struct Args {
     /// Print the resolved recipe, the schedule and the measured cost, and stop
     #[arg(long, conflicts_with = "resume")]
     dry_run: bool,
-    /// Continue the interrupted run in the folder
+    /// Continue the interrupted run in the folder; where there is none, start it
     #[arg(long)]
     resume: bool,
+    /// Save and stop after so many minutes (overrides save.time_budget_minutes)
+    #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
+    time_budget: Option<f64>,
+    /// Repeat the step that a run stopped at because a number was not finite, and say which
+    #[arg(long, value_name = "DUMP", exclusive = true)]
+    replay: Option<PathBuf>,
     /// Base model of an earlier run with the same seed, model, warm start and tasks
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
@@ -55,6 +63,9 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
+    if let Some(dump) = &args.replay {
+        return replay(dump, args.threads);
+    }
     let recipe = read_recipe(&args)?;
     let out = args
         .out
@@ -84,6 +95,30 @@ pub fn run(args: Args) -> Result<()> {
         outcome.checkpoint.display(),
         out.join("summary.json").display(),
         report.display()
+    ))
+}
+
+/// Repeats the step of a dump. That it fails again is what was asked for, and a success.
+fn replay(dump: &Path, threads: usize) -> Result<()> {
+    let monitor = Arc::new(Monitor::default());
+    watch_interrupts(&monitor)?;
+    let r = laser_train::replay(dump, threads, monitor)?;
+    let Some(now) = &r.now else {
+        bail!(
+            "{}: {} step {} went through, but in the run it did not: {}",
+            dump.display(),
+            r.phase,
+            r.step,
+            r.then
+        );
+    };
+    let same = match *now == r.then {
+        true => "as in the run",
+        false => "not as in the run",
+    };
+    output::data(format_args!(
+        "{} step {}: {now} ({same})\nbefore it the largest weight was {:e}, in {}",
+        r.phase, r.step, r.largest.1, r.largest.0
     ))
 }
 
@@ -143,6 +178,8 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
 fn read_recipe(args: &Args) -> Result<Recipe> {
     let mut settings = args.settings.clone();
     settings.extend(args.seed.map(|s| format!("seed={s}")));
+    let budget = args.time_budget;
+    settings.extend(budget.map(|m| format!("save.time_budget_minutes={m:?}")));
     if let Some(text) = built_in(&args.recipe) {
         let file = format!("recipes/{}.toml", args.recipe);
         return Ok(Recipe::parse(&file, text, &settings)?);
@@ -206,6 +243,9 @@ fn resume_command(program: &str, args: &Args) -> String {
     }
     for setting in &args.settings {
         add("--set", setting.clone());
+    }
+    if let Some(minutes) = args.time_budget {
+        add("--time-budget", minutes.to_string());
     }
     if let Some(base) = &args.base {
         add("--base", base.display().to_string());

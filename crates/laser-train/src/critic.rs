@@ -55,21 +55,22 @@ impl ValueHead {
             .collect()
     }
 
-    /// One AdamW update with its own clipped gradient, which is then zero; `updates` counts from 1.
-    /// The norm before clipping, as an error when it is not finite.
-    pub(crate) fn update(
-        &mut self,
-        cpu: &Cpu,
-        o: &Optimizer,
-        lr: f32,
-        updates: u64,
-    ) -> Result<f64, f64> {
-        let norm = self.gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-        let host: Vec<f32> = self.gradient.iter().map(|g| *g as f32).collect();
+    /// Forgets the gradient.
+    pub(crate) fn clear_gradient(&mut self) {
         self.gradient.fill(0.0);
-        if !norm.is_finite() {
-            return Err(norm);
-        }
+    }
+
+    /// Norm of the gradient.
+    pub(crate) fn norm(&self) -> f64 {
+        self.gradient.iter().map(|g| g * g).sum::<f64>().sqrt()
+    }
+
+    /// One AdamW update with its own clipped gradient, whose norm must be finite and which is then
+    /// zero; `updates` counts from 1.
+    pub(crate) fn update(&mut self, cpu: &Cpu, o: &Optimizer, lr: f32, updates: u64) {
+        let norm = self.norm();
+        let host: Vec<f32> = self.gradient.iter().map(|g| *g as f32).collect();
+        self.clear_gradient();
         let mut gradient = cpu.zeros(host.len());
         cpu.upload(&host, &mut gradient);
         let clipped = o.grad_clip > 0.0 && norm > o.grad_clip;
@@ -88,7 +89,6 @@ impl ValueHead {
         let (m, v) = (&mut self.first, &mut self.second);
         cpu.adamw(&config, updates, &mut self.weights, &gradient, m, v);
         cpu.download(&self.weights, &mut self.host);
-        Ok(norm)
     }
 
     /// Weights and the two moments, for a checkpoint.
@@ -188,8 +188,7 @@ mod tests {
         let mut one = head(&cpu, &[0.1, 0.2, 0.3]);
         let step = |head: &mut ValueHead, updates| {
             head.backward(&[1.0, -2.0], &[0.5]);
-            head.update(&cpu, &Optimizer::default(), 0.1, updates)
-                .unwrap();
+            head.update(&cpu, &Optimizer::default(), 0.1, updates);
         };
         step(&mut one, 1);
         let mut two = ValueHead::new(&cpu, 2);

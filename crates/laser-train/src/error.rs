@@ -56,9 +56,6 @@ pub enum TrainError {
     /// The condition under which the self-reward means something does not hold.
     #[error("{0}")]
     SelfReward(String),
-    /// `--resume` without a run to go on with.
-    #[error("nothing to resume in {0}; leave out --resume to start")]
-    NothingToResume(PathBuf),
     /// The user asked to stop; everything is saved.
     #[error(
         "interrupted in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}"
@@ -89,6 +86,22 @@ pub enum TrainError {
         command: String,
         /// Why.
         source: Box<laser_reward::RewardError>,
+    },
+    /// The time that the run may take is over; everything is saved.
+    #[error(
+        "the time budget of {minutes} minutes is used up in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}"
+    )]
+    OutOfTime {
+        /// `save.time_budget_minutes`.
+        minutes: f64,
+        /// Which part of the run.
+        phase: &'static str,
+        /// Last complete step.
+        step: u64,
+        /// The run folder.
+        dir: PathBuf,
+        /// The command that continues.
+        command: String,
     },
     /// The checkpoint or the tokenizer.
     #[error(transparent)]
@@ -129,7 +142,6 @@ impl TrainError {
             TrainError::Syntax { .. }
                 | TrainError::Value { .. }
                 | TrainError::SelfReward(_)
-                | TrainError::NothingToResume(_)
                 | TrainError::Task(_)
         )
     }

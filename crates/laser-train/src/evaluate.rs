@@ -70,6 +70,8 @@ pub struct EvalResult {
     pub calibration: Calibration,
     /// Every response, problem by problem.
     pub rows: Vec<SampleRow>,
+    /// Responses to each problem.
+    pub groups: Vec<usize>,
 }
 
 /// Computes the metrics of labelled responses, problem by problem.
@@ -93,16 +95,31 @@ pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResul
         .flat_map(laser_rl::Problem::judged)
         .collect();
     EvalResult {
+        groups: groups.iter().map(Vec::len).collect(),
         metrics: metrics(&problems, options),
         calibration: calibration(&judged, options.bins),
         rows: groups.into_iter().flatten().collect(),
     }
 }
 
+impl EvalResult {
+    /// The metrics of the first `problems` problems alone: those of a test that asks for no more,
+    /// because a response does not depend on what else is sampled.
+    pub(crate) fn first(&self, problems: usize, options: &EvalOptions) -> Evaluation {
+        let groups = self.groups.iter().take(problems);
+        let mut rows = self.rows.as_slice();
+        let groups = groups.map(|size| {
+            let (group, rest) = rows.split_at(*size);
+            rows = rest;
+            group.to_vec()
+        });
+        evaluate(groups.collect(), options).metrics
+    }
+}
+
 impl Trainer {
     /// Tests the current weights on the first `problems` distinct test problems.
     pub(crate) fn test(&self, problems: usize, samples: usize) -> Result<EvalResult, TrainError> {
-        let e = &self.recipe.evaluation;
         let problems = self.test_problems(problems)?;
         let seed = Stream::Test.seed(self.recipe.seed);
         let answered = self.respond(&problems, samples, [seed, 0], Sampling::default())?;
@@ -111,12 +128,17 @@ impl Trainer {
             .zip(answered)
             .map(|(p, (_, group))| group.iter().map(|l| SampleRow::new(p, l, None)).collect())
             .collect();
-        let options = EvalOptions {
+        Ok(evaluate(groups, &self.eval_options(samples)))
+    }
+
+    /// What a test with so many responses to each problem computes.
+    pub(crate) fn eval_options(&self, samples: usize) -> EvalOptions {
+        let e = &self.recipe.evaluation;
+        EvalOptions {
             ks: e.ks.iter().copied().filter(|k| *k <= samples).collect(),
             bootstrap: e.bootstrap,
             ..EvalOptions::default()
-        };
-        Ok(evaluate(groups, &options))
+        }
     }
 
     /// The first `count` distinct problems of the test stream, which is the same for all seeds.

@@ -1,8 +1,8 @@
 //! Files that are either whole or absent.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::Path;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use crate::TrainError;
 
@@ -11,12 +11,24 @@ pub fn create_folder(path: &Path) -> Result<(), TrainError> {
     std::fs::create_dir_all(path).map_err(|e| TrainError::io(path, e))
 }
 
+/// A file or folder that is being written.
+const PARTIAL: &str = "partial";
+/// A folder that is being replaced.
+const OLD: &str = "old";
+/// A folder that is being removed.
+const REMOVED: &str = "removed";
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
 /// Writes a file under a temporary name, flushes it to the disk, and renames it. On any error the
 /// old file, if there was one, is untouched and the temporary one removed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial = path.with_file_name(name);
+    let partial = beside(path, PARTIAL);
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&partial)?;
         file.write_all(bytes)?;
@@ -30,46 +42,125 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     })
 }
 
-/// Fills a folder under a temporary name and renames it, replacing an old one.
+/// Fills a folder under a temporary name and renames it, replacing an old one. What a crash in the
+/// middle leaves is mended by [`recover`].
 pub(crate) fn folder_atomically(
     path: &Path,
     fill: impl FnOnce(&Path) -> Result<(), TrainError>,
 ) -> Result<(), TrainError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial = path.with_file_name(name);
+    let (partial, old) = (beside(path, PARTIAL), beside(path, OLD));
     remove_folder(&partial)?;
     create_folder(&partial)?;
     if let Err(e) = fill(&partial) {
         let _ = std::fs::remove_dir_all(&partial);
         return Err(e);
     }
-    remove_folder(path)?;
-    std::fs::rename(&partial, path).map_err(|e| TrainError::io(path, e))
+    flush_folder(&partial);
+    remove_folder(&old)?;
+    // A folder cannot be renamed over one that is not empty: between the two renames the old one
+    // is there under another name.
+    match std::fs::rename(path, &old) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(TrainError::io(path, e)),
+        _ => {}
+    }
+    std::fs::rename(&partial, path).map_err(|e| TrainError::io(path, e))?;
+    if let Some(parent) = path.parent() {
+        flush_folder(parent);
+    }
+    remove_folder(&old)
 }
 
-/// Removes a folder if it is there.
-pub(crate) fn remove_folder(path: &Path) -> Result<(), TrainError> {
-    match std::fs::remove_dir_all(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(TrainError::io(path, e)),
+/// Flushes the names in a folder to the disk. A file system that cannot is no reason to stop: it
+/// is only asked for so that a loss of power finds the renames in order.
+fn flush_folder(path: &Path) {
+    if let Ok(folder) = File::open(path) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Flushes a file to the disk, if it is there.
+pub(crate) fn flush(path: &Path) -> Result<(), TrainError> {
+    match File::open(path).and_then(|f| f.sync_data()) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(TrainError::io(path, e)),
         _ => Ok(()),
     }
+}
+
+/// Removes a folder if it is there. It loses its name first, so that a crash never leaves a part
+/// of it under that.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), TrainError> {
+    let removed = beside(path, REMOVED);
+    delete(&removed)?;
+    match std::fs::rename(path, &removed) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(TrainError::io(path, e)),
+        Ok(()) => {}
+    }
+    delete(&removed)
+}
+
+fn delete(path: &Path) -> Result<(), TrainError> {
+    let deleted = match path.is_dir() {
+        true => std::fs::remove_dir_all(path),
+        false => std::fs::remove_file(path),
+    };
+    match deleted {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(TrainError::io(path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// Mends what a crash left in a folder, of the entries whose names `ours` knows: half-written and
+/// half-removed ones go, one that was being replaced gets its name back if its successor did not
+/// get it.
+pub(crate) fn recover(dir: &Path, ours: impl Fn(&str) -> bool) -> Result<(), TrainError> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|e| TrainError::io(dir, e))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(|e| TrainError::io(dir, e))?.path();
+        let Some((name, suffix)) = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .and_then(|n| n.rsplit_once('.'))
+        else {
+            continue;
+        };
+        match suffix {
+            PARTIAL | REMOVED if ours(name.trim_end_matches(&format!(".{OLD}"))) => delete(&path)?,
+            OLD if ours(name) && path.is_dir() => {
+                let place = dir.join(name);
+                match place.exists() {
+                    true => remove_folder(&path)?,
+                    false => {
+                        std::fs::rename(&path, &place).map_err(|e| TrainError::io(&place, e))?
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Removes a file or a folder if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), TrainError> {
-    if path.is_dir() {
-        return remove_folder(path);
-    }
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(TrainError::io(path, e)),
-        _ => Ok(()),
+    match path.is_dir() {
+        true => remove_folder(path),
+        false => delete(path),
     }
 }
 
 /// Reads a text file.
 pub(crate) fn read(path: &Path) -> Result<String, TrainError> {
     std::fs::read_to_string(path).map_err(|e| TrainError::io(path, e))
+}
+
+/// Reads a text file that may be cut off anywhere, even inside a character.
+fn read_lossy(path: &Path) -> Result<String, TrainError> {
+    let bytes = std::fs::read(path).map_err(|e| TrainError::io(path, e))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// One line of JSON, in which an `f32` is its shortest decimal.
@@ -98,7 +189,7 @@ pub(crate) fn read_lines(path: &Path) -> Result<Vec<serde_json::Value>, TrainErr
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = read(path)?;
+    let text = read_lossy(path)?;
     Ok(text
         .lines()
         .filter_map(|l| serde_json::from_str(l).ok())
@@ -114,7 +205,7 @@ pub(crate) fn retain_lines(
     if !path.exists() {
         return Ok(());
     }
-    let text = read(path)?;
+    let text = read_lossy(path)?;
     let kept: String = text
         .lines()
         .filter(|l| serde_json::from_str(l).is_ok_and(|v| keep(&v)))
@@ -186,6 +277,42 @@ mod tests {
         folder_atomically(&path, |p| write_atomically(&p.join("y"), b"3")).unwrap();
         assert!(!path.join("x").exists() && path.join("y").exists());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_crash_anywhere_in_the_replacement_of_a_folder_leaves_the_old_or_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let recovered = |entries: &[(&str, &str)]| {
+            let work = dir.path().join("work");
+            for (name, content) in entries {
+                let folder = work.join(name);
+                create_folder(&folder).unwrap();
+                std::fs::write(folder.join("x"), content).unwrap();
+            }
+            recover(&work, |name| name.starts_with("step-")).unwrap();
+            let mut left: Vec<(String, String)> = std::fs::read_dir(&work)
+                .unwrap()
+                .map(|e| e.unwrap().path())
+                .map(|p| {
+                    let name = p.file_name().unwrap().to_str().unwrap().to_owned();
+                    (name, read(&p.join("x")).unwrap())
+                })
+                .collect();
+            left.sort();
+            std::fs::remove_dir_all(&work).unwrap();
+            left
+        };
+        let one = |content: &str| vec![("step-1".to_owned(), content.to_owned())];
+        let (name, partial, old) = ("step-1", "step-1.partial", "step-1.old");
+        let removed = "step-1.old.removed";
+        assert_eq!(recovered(&[(name, "a"), (partial, "b")]), one("a"));
+        assert_eq!(recovered(&[(old, "a"), (partial, "b")]), one("a"));
+        assert_eq!(recovered(&[(name, "b"), (old, "a")]), one("b"));
+        assert_eq!(recovered(&[(name, "b"), (removed, "a")]), one("b"));
+        assert_eq!(recovered(&[("step-1.removed", "a")]), []);
+        // What is not ours stays.
+        let foreign = [("mine.old", "a"), ("mine.partial", "b")];
+        assert_eq!(recovered(&foreign).len(), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! - [`Run`]: a run in its folder: warm start, reinforcement learning, evaluation, resume.
 //! - [`Observer`]: how a run reports to whoever started it.
 
+mod best;
 mod calibrate;
 mod critic;
 mod demo;
@@ -19,11 +20,13 @@ mod optimizer;
 mod plan;
 mod recipe;
 mod reference;
+mod replay;
 mod reward;
 mod rl;
 mod run;
 mod save;
 mod smells;
+mod snapshot;
 pub mod tasks;
 mod tensorboard;
 mod trainer;
@@ -41,6 +44,7 @@ pub use recipe::{
     SelfRewardLoss, SelfRewarding, WarmStart, built_in,
 };
 pub use reference::Coefficients;
+pub use replay::{Replay, replay};
 pub use run::{Outcome, Run, RunOptions};
 pub use save::Checkpoint;
 pub use smells::Warning;

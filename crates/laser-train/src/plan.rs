@@ -132,19 +132,21 @@ fn probe(
     let context = recipe.model.context.min(c.max_positions);
     let row =
         2 * c.layers * c.attention.kv_heads * c.attention.head_dim * context * size_of::<f32>();
+    let updates = recipe.policy.passes * recipe.policy.mini_batches as u64;
+    // Weights and two packed copies, gradients, two moments; where a step of several updates may
+    // have to be undone, weights and moments again; a reference's weights and one packed copy.
+    let undo = if updates > 1 { 3 } else { 0 };
+    let copies = 6 + undo + 2 * usize::from(trainer.reference.is_some());
     Ok(Plan {
         parameters,
         warm_start,
         steps: recipe.steps,
-        updates: recipe.policy.passes * recipe.policy.mini_batches as u64,
+        updates,
         responses,
         sampled_tokens: responses * r.max_new_tokens,
         seconds,
         tests: (tested, seconds[0] * tested as f64 / responses as f64),
-        // Weights and two packed copies, gradients, two moments; a reference's weights and one copy.
-        fixed_bytes: (6 + 2 * usize::from(trainer.reference.is_some()))
-            * parameters
-            * size_of::<f32>(),
+        fixed_bytes: copies * parameters * size_of::<f32>(),
         cache_bytes: row * r.rows.min(responses) * trainer.cpu.threads(),
         peak_bytes: peak_memory(),
     })

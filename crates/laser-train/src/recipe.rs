@@ -305,6 +305,9 @@ pub struct Optimizer {
     pub eps: f32,
     /// Largest norm of the gradient; 0 does not clip.
     pub grad_clip: f64,
+    /// Steps in a row that may be skipped because a number in them is not finite, before the run
+    /// stops; 0 stops at the first.
+    pub max_skipped: u64,
 }
 
 /// Course of the learning rate after its warm-up.
@@ -368,6 +371,9 @@ pub struct Evaluation {
     pub every: u64,
     /// Test problems of those.
     pub quick_problems: usize,
+    /// Tests during training in a row without a better value of `save.best` after which training
+    /// ends early; 0 never ends it.
+    pub patience: u64,
 }
 
 /// What is written when.
@@ -378,6 +384,15 @@ pub struct Save {
     pub every: u64,
     /// Checkpoints kept, the newest ones.
     pub keep: usize,
+    /// Metric of the tests during training, as it is named in `evals.jsonl` (`accuracy`,
+    /// `weighted_at.8`, `self_verification.auroc`), whose best checkpoint is kept too; empty for
+    /// none.
+    pub best: String,
+    /// Steps of the warm start between checkpoints; 0 for none.
+    pub warm_start_every: u64,
+    /// Minutes after which the run saves and stops, to be continued with `--resume`; 0 for no
+    /// limit. They count from each start of the program.
+    pub time_budget_minutes: f64,
     /// Steps between files of sampled responses; 0 for none.
     pub samples_every: u64,
     /// Steps between tables of a few responses on the terminal; 0 for none.
@@ -518,6 +533,7 @@ impl Default for Optimizer {
             beta2: 0.99,
             eps: 1e-8,
             grad_clip: 1.0,
+            max_skipped: 3,
         }
     }
 }
@@ -531,6 +547,7 @@ impl Default for Evaluation {
             bootstrap: 1000,
             every: 50,
             quick_problems: 64,
+            patience: 0,
         }
     }
 }
@@ -540,6 +557,9 @@ impl Default for Save {
         Save {
             every: 100,
             keep: 2,
+            best: String::new(),
+            warm_start_every: 250,
+            time_budget_minutes: 0.0,
             samples_every: 25,
             table_every: 50,
             tensorboard: true,

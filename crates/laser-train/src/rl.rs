@@ -18,6 +18,7 @@ use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, Value, json};
 
 use crate::TrainError;
+use crate::critic::ValueHead;
 use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
@@ -97,15 +98,19 @@ impl Trainer {
             for share in shares(&groups, r.policy.mini_batches) {
                 let active = warm_up.mse_active(step);
                 self.accumulate(step, share, &weights, active, &mut sums)?;
+                // Before the policy's update: a step changes both or neither.
+                if let Some(norm) = self.value_head.as_ref().map(ValueHead::norm)
+                    && !norm.is_finite()
+                {
+                    let what = format!("the norm of the critic's gradient is {norm}");
+                    return Err(diverged(step, what));
+                }
                 let norm = self
                     .update(&r.optimizer, lr)
                     .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
                 if let Some(head) = &mut self.value_head {
                     let lr = lr * r.critic.lr_scale;
-                    head.update(&self.cpu, &r.optimizer, lr, self.moments.updates)
-                        .map_err(|n| {
-                            diverged(step, format!("the norm of the critic's gradient is {n}"))
-                        })?;
+                    head.update(&self.cpu, &r.optimizer, lr, self.moments.updates);
                 }
                 sums.grad_norm = sums.grad_norm.max(norm);
                 sums.updates += 1;

@@ -1,5 +1,9 @@
 //! A run in its folder, from the warm start to the summary.
 
+mod ending;
+mod steps;
+
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,17 +16,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::TrainError;
+use crate::best::Watch;
 use crate::calibrate::Reference;
-use crate::evaluate::{EvalResult, SampleRow};
 use crate::files::{
-    create_folder, decimal, folder_atomically, read, remove_folder, to_json, write_atomically,
+    create_folder, decimal, flush, folder_atomically, read, remove_folder, to_json,
+    write_atomically,
 };
-use crate::folder::{Folder, is_base, mark_base, write_rows};
+use crate::folder::{Folder, Found, is_base, mark_base};
 use crate::log::RunLog;
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
-use crate::save::{Checkpoint, ModelFiles, Part, State, newest, prune};
+use crate::save::{Checkpoint, FORMAT, ModelFiles, Part, State, newest, prune};
 use crate::trainer::{Stream, Trainer};
 
 /// How a run is started.
@@ -61,6 +66,9 @@ struct BaseTest {
     self_reward: Option<SelfReward>,
     /// Mean and standard deviation of log π_ref(z_c), nats, over the calibration pairs.
     c_ref_measured: Option<[f32; 2]>,
+    /// The test on the problems of the tests on the way, where those look for the best model.
+    #[serde(default)]
+    quick: Option<Evaluation>,
 }
 
 /// Where a run begins: a trainer, and the steps of that phase that are done.
@@ -90,6 +98,14 @@ pub struct Run<'a> {
     before: f64,
     /// Open from the first line on: only then is it known which lines stay.
     log: Option<RunLog>,
+    /// Of the tests on the way, if the recipe looks for the best model.
+    watch: Option<Watch>,
+    /// The step of the newest checkpoint.
+    saved: Option<u64>,
+    /// Steps skipped in a row, up to now.
+    skipped: u64,
+    /// Keeps other processes out of the folder.
+    lock: Option<File>,
 }
 
 impl<'a> Run<'a> {
@@ -101,6 +117,10 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn Observer,
     ) -> Self {
         Run {
+            watch: Watch::new(&recipe),
+            saved: None,
+            skipped: 0,
+            lock: None,
             recipe: Arc::new(recipe),
             folder: Folder(options.out.clone()),
             options,
@@ -133,12 +153,17 @@ impl<'a> Run<'a> {
     pub fn execute(mut self) -> Result<Outcome, TrainError> {
         let cpu = Cpu::new(self.options.threads)?;
         self.refuse_two_models()?;
-        let checkpoint = self.folder.check(&self.recipe, self.options.resume)?;
+        if self.folder.is_run() {
+            self.lock = self.folder.lock()?;
+            self.folder.recover()?;
+        }
+        let found = self.folder.check(&self.recipe, self.options.resume)?;
         // What can be wrong with the recipe, the models and the tokens shows before the folder is
         // touched: an earlier run in it must not be lost to one that cannot start.
-        let start = match checkpoint {
-            Some(checkpoint) => self.resume(cpu, &checkpoint)?,
-            None => self.start(cpu)?,
+        let start = match &found {
+            Found::Finished(step) => return self.finished(*step),
+            Found::Checkpoint(checkpoint, state) => self.resume(cpu, checkpoint, state)?,
+            Found::Nothing => self.start(cpu)?,
         };
         start
             .trainer()
@@ -147,10 +172,16 @@ impl<'a> Run<'a> {
             Start::Reinforce(_, 1..) => Some(self.load_base_test()?),
             _ => None,
         };
+        self.say_where_it_resumes(&start);
         self.folder.prepare(&self.recipe, self.options.resume)?;
+        if self.lock.is_none() {
+            self.lock = self.folder.lock()?;
+        }
         let (mut trainer, done) = match start {
             Start::WarmStart(trainer, done) => (self.warm_start(trainer, done)?, 0),
             Start::Reinforce(trainer, done) => {
+                // Left by a run that was killed after its base model was there.
+                remove_folder(&self.path("warm-start"))?;
                 self.before = self.folder.rewind(u64::MAX, done)?;
                 (trainer, done)
             }
@@ -163,8 +194,32 @@ impl<'a> Run<'a> {
             None => self.test_base(&mut trainer)?,
         };
         trainer.self_reward = base.self_reward;
-        let last_step = self.reinforce(&mut trainer, done)?;
-        self.finish(&trainer, &base, last_step)
+        self.remember_tests(&base)?;
+        let (last_step, next) = self.reinforce(&mut trainer, done)?;
+        self.finish(&trainer, &base, last_step, next)
+    }
+
+    /// Where a run that was asked to resume goes on, if there is no checkpoint of its training.
+    fn say_where_it_resumes(&mut self, start: &Start) {
+        let dir = self.folder.0.display();
+        let text = match start {
+            _ if !self.options.resume => return,
+            Start::WarmStart(_, 0) => {
+                format!("nothing to resume in {dir}: starting from the beginning")
+            }
+            Start::WarmStart(_, step) => {
+                format!("resuming after step {step} of the warm start: {dir}")
+            }
+            Start::Reinforce(_, 0) => {
+                format!("no step of training is saved in {dir}: going on from the base model")
+            }
+            Start::Reinforce(..) => return,
+        };
+        self.observer.note(&text);
+    }
+
+    fn checkpoint(&self, step: u64) -> PathBuf {
+        self.path("checkpoints").join(format!("step-{step}"))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -232,8 +287,12 @@ impl<'a> Run<'a> {
         Ok(Start::WarmStart(t, state.step))
     }
 
-    fn resume(&mut self, cpu: Cpu, checkpoint: &Checkpoint) -> Result<Start, TrainError> {
-        let state = checkpoint.state()?;
+    fn resume(
+        &mut self,
+        cpu: Cpu,
+        checkpoint: &Checkpoint,
+        state: &State,
+    ) -> Result<Start, TrainError> {
         self.observer.note(&format!(
             "resuming after step {}: {}",
             state.step,
@@ -242,7 +301,8 @@ impl<'a> Run<'a> {
         let mut t = self.load(cpu, checkpoint)?;
         checkpoint.load_moments(&mut t, state.updates)?;
         checkpoint.load_companions(&mut t)?;
-        t.coefficients = state.coefficients;
+        t.coefficients = state.coefficients.unwrap_or(t.coefficients);
+        self.saved = Some(state.step);
         Ok(Start::Reinforce(t, state.step))
     }
 
@@ -269,30 +329,39 @@ impl<'a> Run<'a> {
         let steps = self.recipe.warm_start.steps;
         let fingerprint = self.recipe.base_fingerprint();
         self.before = self.folder.rewind(done, 0)?;
+        self.skipped = self.folder.skipped_in_a_row(true)?;
         self.observer.begin(Phase::WarmStart, done, steps);
         for step in done + 1..=steps {
             let started = Instant::now();
             // On a pool thread, so that operations need not wake the pool from outside each time.
-            let s = match t.cpu.clone().install(|| t.warm_step(step)) {
+            match t.cpu.clone().install(|| t.warm_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
-                    let state = State {
-                        phase: Part::WarmStart,
-                        step: step - 1,
-                        updates: t.moments.updates,
-                        fingerprint,
-                        coefficients: t.coefficients,
-                    };
-                    Checkpoint::write(&saved.join(format!("step-{}", step - 1)), &t, &state)?;
+                    self.save_warm_start(&t, step - 1)?;
                     return Err(self.interrupted("the warm start", step - 1));
                 }
-                other => other?,
-            };
-            let line = json!({
-                "phase": "sft", "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
-                "tokens": {"train": s.tokens}, "sft/loss": s.loss, "sft/self_logp": s.self_logp,
-                "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr),
-            });
-            self.record(Phase::WarmStart, line)?;
+                Err(TrainError::Diverged { what, remedy, .. }) => {
+                    t.clear_gradients();
+                    self.skip(&t, Part::WarmStart, step, started, what, remedy)?;
+                }
+                other => {
+                    let s = other?;
+                    let line = json!({
+                        "phase": "sft", "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
+                        "tokens": {"train": s.tokens}, "sft/loss": s.loss, "sft/self_logp": s.self_logp,
+                        "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr), "optim/skipped": 0,
+                    });
+                    self.record(Phase::WarmStart, line)?;
+                    self.skipped = 0;
+                }
+            }
+            let every = self.recipe.save.warm_start_every;
+            let out_of_time = step < steps && self.is_out_of_time();
+            if out_of_time || (step < steps && every > 0 && step.is_multiple_of(every)) {
+                self.save_warm_start(&t, step)?;
+            }
+            if out_of_time {
+                return Err(self.out_of_time("the warm start", step));
+            }
         }
         folder_atomically(&base, |dir| {
             Checkpoint::write_model(dir, &t, steps)?;
@@ -301,7 +370,26 @@ impl<'a> Run<'a> {
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
         t.moments = Moments::new(&t.cpu, &t.decoder);
+        if self.is_out_of_time() {
+            return Err(self.out_of_time("the warm start", steps));
+        }
         Ok(t)
+    }
+
+    fn save_warm_start(&self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        let dir = self.path("warm-start");
+        let state = State {
+            phase: Part::WarmStart,
+            step,
+            updates: t.moments.updates,
+            fingerprint: self.recipe.base_fingerprint(),
+            coefficients: None,
+            format: FORMAT,
+        };
+        flush(&self.path("metrics.jsonl"))?;
+        create_folder(&dir)?;
+        Checkpoint::write(&dir.join(format!("step-{step}")), t, &state)?;
+        prune(&dir, 1, None)
     }
 
     /// Measures c_ref, checks that the score means something, and tests the base model.
@@ -312,7 +400,9 @@ impl<'a> Run<'a> {
             let e = &t.recipe.evaluation;
             t.test(e.problems, e.samples)
         })?;
+        let quick = self.watch.as_ref().map(|_| self.quick(t, &result));
         let base = BaseTest {
+            quick,
             metrics: result.metrics,
             calibration: result.calibration,
             self_reward: t.self_reward,
@@ -354,103 +444,6 @@ impl<'a> Run<'a> {
         Ok(Some([reference.mean, reference.std]))
     }
 
-    /// The reinforcement learning after `done` steps; returns the last step.
-    fn reinforce(&mut self, t: &mut Trainer, done: u64) -> Result<u64, TrainError> {
-        let r = self.recipe.clone();
-        self.observer.begin(Phase::Train, done, r.steps);
-        self.log()?;
-        self.test_on_the_way(t, done)?;
-        for step in done + 1..=r.steps {
-            let result = match t.cpu.clone().install(|| t.reinforce_step(step)) {
-                Err(TrainError::Rollout(RolloutError::Cancelled)) => {
-                    return Err(self.save_and_stop(t, step - 1)?);
-                }
-                // Rewards come before the first update of a step: the weights are still those of
-                // the step before, and hours of training need not be lost to a judge's bad minute.
-                Err(TrainError::Reward(source)) if step > 1 => {
-                    self.save(t, step - 1)?;
-                    return Err(TrainError::NoRewards {
-                        step,
-                        dir: self.folder.0.clone(),
-                        command: self.options.resume_command.clone(),
-                        source: source.into(),
-                    });
-                }
-                other => other?,
-            };
-            self.record(Phase::Train, Value::Object(result.metrics))?;
-            let due = |every: u64| every > 0 && (step == 1 || step.is_multiple_of(every));
-            let (saved, shown) = (due(r.save.samples_every), due(r.save.table_every));
-            if saved || shown {
-                let rows: Vec<SampleRow> = result
-                    .problems
-                    .iter()
-                    .zip(&result.groups)
-                    .flat_map(|(p, g)| g.iter().map(|(l, a)| SampleRow::new(p, l, Some(*a))))
-                    .collect();
-                if saved {
-                    let file = self.path("samples").join(format!("step-{step}.jsonl"));
-                    write_rows(&file, &rows)?;
-                }
-                if shown {
-                    self.observer.responses(step, &rows);
-                }
-            }
-            if step < r.steps && r.save.every > 0 && step % r.save.every == 0 {
-                self.save(t, step)?;
-            }
-            self.test_on_the_way(t, step)?;
-        }
-        self.save(t, r.steps)?;
-        self.observer.end(Phase::Train);
-        Ok(r.steps)
-    }
-
-    /// The small test after `step` steps, if one is due.
-    fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<(), TrainError> {
-        let (steps, e) = (self.recipe.steps, &self.recipe.evaluation);
-        if step == 0 || step >= steps || e.every == 0 || !step.is_multiple_of(e.every) {
-            return Ok(());
-        }
-        let quick = e.quick_problems.min(e.problems);
-        let result = self.cancellable(t, step, |t| t.test(quick, e.samples))?;
-        self.record_test(step, &result.metrics)
-    }
-
-    fn finish(&mut self, t: &Trainer, base: &BaseTest, steps: u64) -> Result<Outcome, TrainError> {
-        self.observer.begin(Phase::TestFinal, 0, 1);
-        let EvalResult {
-            metrics,
-            calibration,
-            rows,
-        } = self.cancellable(t, steps, |t| {
-            let e = &t.recipe.evaluation;
-            t.test(e.problems, e.samples)
-        })?;
-        self.record_test(steps, &metrics)?;
-        write_rows(&self.path("results.jsonl"), &rows)?;
-        let seconds = self.seconds();
-        let summary = json!({
-            "recipe": self.recipe.name, "seed": self.recipe.seed, "steps": steps, "seconds": seconds,
-            "tokens_per_second": self.folder.tokens_per_second()?, "parameters": t.decoder.config.parameters(),
-            "beta_v": t.self_reward.map(|s| decimal(s.beta_v)), "c_ref": t.self_reward.map(|s| decimal(s.c_ref)),
-            "c_ref_measured": base.c_ref_measured.map(|m| m.map(decimal)), "base": base.metrics, "final": metrics,
-            "base_calibration": base.calibration, "calibration": calibration,
-        });
-        write_atomically(
-            &self.path("summary.json"),
-            format!("{summary:#}\n").as_bytes(),
-        )?;
-        self.observer.end(Phase::TestFinal);
-        let checkpoint = self.path("checkpoints").join(format!("step-{steps}"));
-        Ok(Outcome {
-            base: base.metrics.clone(),
-            last: metrics,
-            seconds,
-            checkpoint,
-        })
-    }
-
     fn record(&mut self, phase: Phase, line: Value) -> Result<(), TrainError> {
         let Value::Object(mut metrics) = line else {
             return Ok(());
@@ -480,61 +473,28 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn save(&self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+    /// Saves the state after a step, if it is not on the disk yet.
+    fn save(&mut self, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        if self.saved == Some(step) {
+            return Ok(());
+        }
         let dir = self.path("checkpoints");
         let state = State {
             phase: Part::Train,
             step,
             updates: t.moments.updates,
             fingerprint: self.recipe.run_fingerprint(),
-            coefficients: t.coefficients,
+            coefficients: Some(t.coefficients),
+            format: FORMAT,
         };
+        // A checkpoint must not outlive the lines of its steps, even in a loss of power.
+        for log in ["metrics.jsonl", "evals.jsonl"] {
+            flush(&self.path(log))?;
+        }
         create_folder(&dir)?;
         Checkpoint::write(&dir.join(format!("step-{step}")), t, &state)?;
-        prune(&dir, self.recipe.save.keep)
-    }
-
-    /// Runs something that can be interrupted while `step` steps are done.
-    fn cancellable<T>(
-        &self,
-        t: &Trainer,
-        step: u64,
-        f: impl FnOnce(&Trainer) -> Result<T, TrainError>,
-    ) -> Result<T, TrainError> {
-        match f(t) {
-            Err(TrainError::Rollout(RolloutError::Cancelled)) if step == 0 => {
-                Err(self.interrupted("the test of the base model", 0))
-            }
-            Err(TrainError::Rollout(RolloutError::Cancelled)) => Err(self.save_and_stop(t, step)?),
-            Err(TrainError::Rollout(e @ RolloutError::Sampling { .. })) => {
-                let remedy = match self.recipe.model.path.is_empty() {
-                    true => "lower optimizer.lr, or warm_start.optimizer.lr if this is step 0",
-                    false => "lower optimizer.lr, or name another model.path if this is step 0",
-                };
-                Err(TrainError::Diverged {
-                    phase: "the test after training",
-                    step,
-                    what: e.to_string(),
-                    remedy: remedy.into(),
-                })
-            }
-            other => other,
-        }
-    }
-
-    fn save_and_stop(&self, t: &Trainer, step: u64) -> Result<TrainError, TrainError> {
-        if step > 0 {
-            self.save(t, step)?;
-        }
-        Ok(self.interrupted("training", step))
-    }
-
-    fn interrupted(&self, phase: &'static str, step: u64) -> TrainError {
-        TrainError::Interrupted {
-            phase,
-            step,
-            dir: self.folder.0.clone(),
-            command: self.options.resume_command.clone(),
-        }
+        self.saved = Some(step);
+        let best = self.watch.as_ref().and_then(|w| w.best);
+        prune(&dir, self.recipe.save.keep, best.map(|b| b.step))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::TrainError;
 use crate::files::{decimal, folder_atomically, read, write_atomically};
-use crate::recipe::Model;
+use crate::recipe::{Model, Recipe};
 use crate::reference::Coefficients;
 use crate::trainer::Trainer;
 
@@ -35,6 +35,8 @@ const REFERENCE: &str = "reference.safetensors";
 const VALUE_HEAD: &str = "value-head.safetensors";
 const VALUE_HEAD_TENSORS: [&str; 3] = ["weight_and_bias", "first_moment", "second_moment"];
 const STATE: &str = "trainer.json";
+const RECIPE: &str = "recipe.toml";
+const FAILURE: &str = "failure.txt";
 
 /// The files that describe a model, without its weights.
 #[derive(Clone, Debug)]
@@ -128,8 +130,21 @@ pub struct State {
     pub updates: u64,
     /// Identifies what the run computes; a checkpoint of another recipe is refused.
     pub fingerprint: String,
-    /// Coefficients that adapt.
-    pub coefficients: Coefficients,
+    /// Coefficients that adapt; absent in the first format.
+    #[serde(default)]
+    pub coefficients: Option<Coefficients>,
+    /// [`FORMAT`] of the program that wrote it.
+    #[serde(default = "first_format")]
+    pub format: u32,
+}
+
+/// Changes whenever a checkpoint means something else: other files, or steps that compute other
+/// numbers from the same state.
+pub(crate) const FORMAT: u32 = 2;
+
+/// Of checkpoints that do not name one.
+fn first_format() -> u32 {
+    1
 }
 
 /// A checkpoint folder.
@@ -151,8 +166,32 @@ impl Checkpoint {
     /// Weights that are not finite are not written: going on from them is no use.
     pub(crate) fn write(dir: &Path, t: &Trainer, state: &State) -> Result<(), TrainError> {
         let weights = finite_weights(t, state.phase, state.step)?;
+        Self::write_with(dir, t, state, &weights, None)
+    }
+
+    /// Writes the state before a step that failed, whatever its numbers are, and how it failed.
+    pub(crate) fn dump(
+        dir: &Path,
+        t: &Trainer,
+        state: &State,
+        failure: &str,
+    ) -> Result<(), TrainError> {
+        let weights = t.decoder.download(&t.cpu);
+        Self::write_with(dir, t, state, &weights, Some(failure))
+    }
+
+    fn write_with(
+        dir: &Path,
+        t: &Trainer,
+        state: &State,
+        weights: &[Vec<f32>],
+        failure: Option<&str>,
+    ) -> Result<(), TrainError> {
         folder_atomically(dir, |dir| {
-            write_model_files(dir, t, &weights)?;
+            write_model_files(dir, t, weights)?;
+            if let Some(failure) = failure {
+                write_atomically(&dir.join(FAILURE), failure.as_bytes())?;
+            }
             for (name, moments) in MOMENTS.iter().zip([&t.moments.first, &t.moments.second]) {
                 let host = t.decoder.download_like(&t.cpu, moments);
                 write_atomically(
@@ -170,14 +209,45 @@ impl Checkpoint {
                 let bytes = checkpoint::vectors_to_bytes(named)?;
                 write_atomically(&dir.join(VALUE_HEAD), &bytes)?;
             }
+            write_atomically(&dir.join(RECIPE), t.recipe.to_toml().as_bytes())?;
             write_atomically(&dir.join(STATE), format!("{:#}\n", json!(state)).as_bytes())
         })
     }
 
     /// The state of a checkpoint.
+    ///
+    /// # Errors
+    /// A checkpoint of another format than this program's is refused.
     pub fn state(&self) -> Result<State, TrainError> {
         let path = self.dir.join(STATE);
-        serde_json::from_str(&read(&path)?).map_err(|e| TrainError::file(&path, e))
+        let fail = |e: serde_json::Error| TrainError::file(&path, e);
+        let state: serde_json::Value = serde_json::from_str(&read(&path)?).map_err(fail)?;
+        // First, because another format may have other keys.
+        match state
+            .get("format")
+            .map_or(Some(1), serde_json::Value::as_u64)
+        {
+            Some(format) if format == u64::from(FORMAT) => {}
+            _ => {
+                let problem = format!(
+                    "format = {}: the checkpoint was written by another version of this program; this one reads and writes format {FORMAT}. Resume it with the version that wrote it, or choose another --out",
+                    state["format"]
+                );
+                return Err(TrainError::file(&path, problem));
+            }
+        }
+        serde_json::from_value(state).map_err(fail)
+    }
+
+    /// How the step after it failed, in a dump.
+    pub(crate) fn failure(&self) -> Result<String, TrainError> {
+        read(&self.dir.join(FAILURE))
+    }
+
+    /// The recipe that a checkpoint was made with; none in those of earlier versions.
+    pub(crate) fn recipe(&self) -> Result<Option<Recipe>, TrainError> {
+        let path = self.dir.join(RECIPE);
+        path.exists().then(|| Recipe::load(&path, &[])).transpose()
     }
 
     /// Host weights in the layout's order.
@@ -272,13 +342,14 @@ pub(crate) fn newest(dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
         .map(|(_, dir)| Checkpoint { dir }))
 }
 
-/// Removes all but the `keep` newest checkpoints.
-pub(crate) fn prune(dir: &Path, keep: usize) -> Result<(), TrainError> {
+/// Removes all but the `keep` newest checkpoints and that of the step `best`.
+pub(crate) fn prune(dir: &Path, keep: usize, best: Option<u64>) -> Result<(), TrainError> {
     let checkpoints = all(dir)?;
     let old = checkpoints.len().saturating_sub(keep);
     checkpoints
         .iter()
         .take(old)
+        .filter(|(step, _)| Some(*step) != best)
         .try_for_each(|(_, dir)| crate::files::remove_folder(dir))
 }
 

@@ -241,7 +241,7 @@ impl Trainer {
         diverged: impl FnOnce(String) -> TrainError,
     ) -> Result<(Batch, Gathered), TrainError> {
         if self.monitor.cancelled() {
-            self.gradients.clear(&self.cpu);
+            self.clear_gradients();
             return Err(RolloutError::Cancelled.into());
         }
         let mut batch = Batch::new(sequences, self.recipe.self_reward.position);
@@ -258,6 +258,14 @@ impl Trainer {
         let (ws, gradients) = (&mut self.ws, &mut self.gradients);
         self.decoder
             .backward(&self.cpu, ws, gathered, head, gradients);
+    }
+
+    /// Forgets what was accumulated for an update.
+    pub(crate) fn clear_gradients(&mut self) {
+        self.gradients.clear(&self.cpu);
+        if let Some(head) = &mut self.value_head {
+            head.clear_gradient();
+        }
     }
 
     /// Clips, updates, clears. The norm before clipping.

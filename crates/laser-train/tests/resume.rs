@@ -144,7 +144,8 @@ fn a_falling_learning_rate_ties_a_run_to_its_number_of_steps() {
         let error = run(recipe(&[&schedule, "steps=6"]), resuming(&out)).unwrap_err();
         let error = error.to_string();
         assert!(
-            error.contains("another recipe") && error.contains("steps is a part of it"),
+            error.contains("steps = 5 there, 6 here")
+                && error.contains("steps is a part of the recipe"),
             "{error}"
         );
         run(recipe(&[&schedule]), resuming(&out)).unwrap();
@@ -153,34 +154,44 @@ fn a_falling_learning_rate_ties_a_run_to_its_number_of_steps() {
 }
 
 #[test]
-fn a_folder_without_anything_to_resume_is_refused_and_stays_as_it_is() {
+fn where_there_is_nothing_to_resume_the_run_starts_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let refused = || {
-        let error = run(recipe(&[]), resuming(&out)).unwrap_err();
-        assert!(
-            matches!(error, TrainError::NothingToResume(_)) && error.is_bad_input(),
-            "{error}"
-        );
-        let folder = out.display();
-        let words = format!("nothing to resume in {folder}; leave out --resume to start");
-        assert_eq!(error.to_string(), words);
-    };
-    refused();
-    assert!(!out.exists());
-    std::fs::create_dir(&out).unwrap();
-    std::fs::write(out.join("metrics.jsonl"), "mine").unwrap();
-    refused();
-    // Another run that was killed before it had saved anything.
-    std::fs::write(out.join("config.toml"), recipe(&["seed=8"]).to_toml()).unwrap();
-    refused();
-    assert_eq!(read(out.join("metrics.jsonl")), "mine");
-    // This run, killed so early, begins anew.
-    std::fs::write(out.join("config.toml"), recipe(&[]).to_toml()).unwrap();
-    run(recipe(&[]), resuming(&out)).unwrap();
     let whole = dir.path().join("whole");
     train(recipe(&[]), &whole, None);
-    assert_same_run(&whole, &out, 5, "killed at once");
+    let begins = || {
+        let (outcome, notes) = notes(recipe(&[]), resuming(&out));
+        outcome.unwrap();
+        let folder = out.display();
+        let words = format!("nothing to resume in {folder}: starting from the beginning");
+        assert!(notes.contains(&words), "{notes}");
+        assert_same_run(&whole, &out, 5, "resumed from nothing");
+        std::fs::remove_dir_all(&out).unwrap();
+    };
+    begins();
+    std::fs::create_dir(&out).unwrap();
+    begins();
+    // Killed before anything else was written.
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("config.toml"), recipe(&[]).to_toml()).unwrap();
+    begins();
+}
+
+#[test]
+fn a_folder_with_something_else_than_this_run_is_refused_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("metrics.jsonl"), "mine").unwrap();
+    let refused = |words: &str| {
+        let error = run(recipe(&[]), resuming(&out)).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("--out"), "{error}");
+        assert_eq!(read(out.join("metrics.jsonl")), "mine");
+    };
+    refused("not from a run of this program");
+    // Another run that was killed before it had saved anything.
+    std::fs::write(out.join("config.toml"), recipe(&["seed=8"]).to_toml()).unwrap();
+    refused("seed = 8 there, 7 here");
 }
 
 #[test]
@@ -222,13 +233,33 @@ fn a_run_that_is_beyond_the_wanted_steps_is_not_resumed() {
 }
 
 #[test]
-fn a_finished_run_that_is_resumed_is_tested_again_and_stays_the_same() {
+fn a_finished_run_that_is_resumed_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path();
+    let first = train(recipe(&[]), out, None);
+    let before = contents(out);
+    let (outcome, said) = notes(recipe(&["save.keep=7"]), resuming(out));
+    let outcome = outcome.unwrap();
+    assert!(
+        said.contains("finished after step 5 of 5; 0 steps"),
+        "{said}"
+    );
+    assert_eq!((outcome.base, outcome.last), (first.base, first.last));
+    assert_eq!(outcome.checkpoint, first.checkpoint);
+    assert!(contents(out) == before);
+}
+
+#[test]
+fn a_finished_run_is_tested_again_where_another_test_is_wanted_or_its_end_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let (whole, out) = (dir.path().join("whole"), dir.path().join("out"));
     train(recipe(&[]), &whole, None);
     copy(&whole, &out);
+    run(recipe(&["evaluation.problems=4"]), resuming(&out)).unwrap();
+    assert_eq!(rows(out.join("results.jsonl")).len(), 4 * 4);
+    std::fs::remove_file(out.join("summary.json")).unwrap();
     run(recipe(&[]), resuming(&out)).unwrap();
-    assert_same_run(&whole, &out, 5, "resumed after its end");
+    assert_same_run(&whole, &out, 5, "tested again");
 }
 
 #[test]
@@ -257,16 +288,20 @@ fn a_checkpoint_of_another_recipe_is_refused_and_nothing_in_the_folder_changes()
     let before: Vec<_> = ["config.toml", "metrics.jsonl", "summary.json"]
         .map(|f| read(out.join(f)))
         .into();
-    for setting in [
-        "self_reward.alpha=0.5",
-        "optimizer.lr=0.1",
-        "seed=8",
-        "rollout.prompts=4",
+    for (setting, words) in [
+        (
+            "self_reward.alpha=0.5",
+            "self_reward.alpha = 1.0 there, 0.5 here;",
+        ),
+        ("optimizer.lr=0.1", "optimizer.lr = 0.003 there, 0.1 here;"),
+        ("seed=8", "seed = 7 there, 8 here;"),
+        ("rollout.prompts=4", "rollout.prompts = 8 there, 4 here;"),
+        ("model.layers=2", "model.layers = 1 there, 2 here;"),
     ] {
         let error = run(recipe(&["steps=1", setting]), resuming(&out)).unwrap_err();
         let error = error.to_string();
         assert!(
-            error.contains("another recipe") && error.contains("step-1"),
+            error.contains("another recipe") && error.contains("step-1") && error.contains(words),
             "{error}"
         );
     }
@@ -276,4 +311,93 @@ fn a_checkpoint_of_another_recipe_is_refused_and_nothing_in_the_folder_changes()
     {
         assert_eq!(read(out.join(file)), text, "{file}");
     }
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path();
+    train(recipe(&["steps=1"]), out, None);
+    let state = out.join("checkpoints/step-1/trainer.json");
+    let written = read(&state);
+    let refused = |text: String, words: &str| {
+        std::fs::write(&state, text).unwrap();
+        let error = run(recipe(&[]), resuming(out)).unwrap_err().to_string();
+        for part in ["trainer.json", words, "another version", "format 2"] {
+            assert!(error.contains(part), "{error}");
+        }
+    };
+    let other = written.replace("\"format\": 2", "\"format\": 3");
+    refused(other.replace("updates", "other"), "format = 3");
+    // Those of the first version do not name it.
+    refused(written.replace("\"format\": 2,", ""), "format = 1");
+    std::fs::write(&state, written).unwrap();
+    run(recipe(&[]), resuming(out)).unwrap();
+}
+
+#[test]
+fn an_interrupt_between_two_updates_of_a_step_undoes_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, out) = (dir.path().join("whole"), dir.path().join("out"));
+    // Nearly all of the time goes into the updates.
+    let settings = [
+        "policy.passes=20",
+        "policy.mini_batches=2",
+        "steps=3",
+        "save.every=0",
+    ];
+    train(recipe(&["steps=1"]), &dir.path().join("made"), None);
+    let base = Some(dir.path().join("made/base"));
+    let started = std::time::Instant::now();
+    train(recipe(&settings), &whole, base.as_deref());
+    let time = started.elapsed();
+    let mut interrupts = 0;
+    // Wherever the interrupt lands, the end is the same.
+    for part in (1..10).cycle().take(45) {
+        let monitor = std::sync::Arc::new(laser_rollout::Monitor::default());
+        let cancel = monitor.clone();
+        let options = laser_train::RunOptions {
+            base: base.clone(),
+            ..resuming(&out)
+        };
+        let mut silent = laser_train::Silent;
+        let job = laser_train::Run::new(recipe(&settings), options, monitor, &mut silent);
+        let result = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(time * part / 10);
+                cancel
+                    .cancel
+                    .store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            job.execute()
+        });
+        match result {
+            Err(TrainError::Interrupted { .. }) => interrupts += 1,
+            other => {
+                other.unwrap();
+                break;
+            }
+        }
+    }
+    assert!(interrupts > 0);
+    let options = laser_train::RunOptions {
+        base,
+        ..resuming(&out)
+    };
+    run(recipe(&settings), options).unwrap();
+    assert_same_run(&whole, &out, 3, "interrupted inside steps");
+}
+
+#[test]
+fn a_folder_in_which_another_process_works_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    train(recipe(&["steps=1"]), dir.path(), None);
+    let lock = std::fs::File::open(dir.path().join("run.lock")).unwrap();
+    lock.lock().unwrap();
+    for options in [options(dir.path()), resuming(dir.path())] {
+        let error = run(recipe(&["steps=1"]), options).unwrap_err().to_string();
+        assert!(error.contains("another process"), "{error}");
+    }
+    lock.unlock().unwrap();
+    run(recipe(&[]), resuming(dir.path())).unwrap();
 }

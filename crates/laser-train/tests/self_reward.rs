@@ -42,6 +42,7 @@ fn regress(labels: [bool; 8]) -> [f32; 8] {
         beta2: 0.99,
         eps: 1e-8,
         grad_clip: 0.0,
+        max_skipped: 0,
     };
     let rule = SelfReward {
         beta_v: 0.2,

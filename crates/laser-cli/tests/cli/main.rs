@@ -1,6 +1,8 @@
 //! The whole program, as a user runs it.
 
 #[cfg(unix)]
+mod kill;
+#[cfg(unix)]
 mod unix;
 mod verify;
 
@@ -276,15 +278,6 @@ fn a_recipe_that_is_no_text_file_ends_with_status_2() {
             fails(dir.path(), &["train", fails_to_read], 2, &words);
         }
     }
-}
-
-#[test]
-fn resuming_where_nothing_is_to_be_resumed_ends_with_status_2() {
-    let dir = workplace();
-    let args = ["train", "tiny.toml", "--out", "empty", "--resume"];
-    let words = "nothing to resume in empty; leave out --resume to start";
-    fails(dir.path(), &args, 2, &[words]);
-    assert!(!dir.path().join("empty").exists());
 }
 
 #[test]

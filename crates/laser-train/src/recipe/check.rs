@@ -4,6 +4,7 @@ use laser_rl::{AdvantageKind, Aggregation, KlKind, RatioBound};
 
 use super::{CRef, KlPlace, LossKind, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::TrainError;
+use crate::best::Metric;
 use crate::tasks::Mixture;
 
 impl Recipe {
@@ -173,6 +174,28 @@ impl Recipe {
         }
         if e.every > 0 {
             c.at_least("evaluation.quick_problems", e.quick_problems as u64, 1)?;
+        }
+        let s = &self.save;
+        let minutes = s.time_budget_minutes;
+        c.number(
+            "save.time_budget_minutes",
+            minutes,
+            minutes >= 0.0,
+            "must not be negative; 0 is no limit",
+        )?;
+        if !s.best.is_empty() {
+            let value = format!("\"{}\"", s.best);
+            if let Err(problem) = Metric::parse(&s.best, self) {
+                return fail("save.best", value, &problem);
+            }
+            if e.every == 0 {
+                let problem = "is found by the tests during training, of which evaluation.every = 0 makes none";
+                return fail("save.best", value, problem);
+            }
+        }
+        if e.patience > 0 && s.best.is_empty() {
+            let problem = "waits for a better value of save.best; name a metric there";
+            return fail("evaluation.patience", e.patience.to_string(), problem);
         }
         let mixture = match Mixture::new(&self.tasks) {
             Ok(m) => m,

@@ -193,6 +193,19 @@ fn a_value_out_of_range_is_refused_with_its_line_and_key() {
             "tasks",
         ),
         ("[optimizer]\nlr = nan", "optimizer.lr"),
+        (
+            "[save]\nbest = \"luck\"",
+            "r.toml, line 2: save.best = \"luck\"",
+        ),
+        (
+            "[save]\nbest = \"accuracy\"\n[evaluation]\nevery = 0",
+            "evaluation.every = 0",
+        ),
+        ("[evaluation]\npatience = 2", "evaluation.patience = 2"),
+        (
+            "[save]\ntime_budget_minutes = nan",
+            "save.time_budget_minutes",
+        ),
     ] {
         let e = error(text, &[]);
         assert!(e.contains(key), "{e}");

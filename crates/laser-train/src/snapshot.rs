@@ -1,0 +1,67 @@
+//! The state at the beginning of a step, to go back to when the step cannot be completed.
+
+use laser_kernels::{Backend, Cpu};
+
+use crate::trainer::Trainer;
+
+type Buffers = Vec<<Cpu as Backend>::Buffer>;
+
+/// Weights and optimizer, of the policy and of a critic.
+pub(crate) struct Snapshot {
+    weights: Buffers,
+    first: Buffers,
+    second: Buffers,
+    updates: u64,
+    /// Weights and moments of a critic's value head.
+    value_head: Option<[Vec<f32>; 3]>,
+}
+
+// The reference and the coefficients change only after the last update of a step, when nothing can
+// fail any more.
+impl Snapshot {
+    /// A copy of a trainer's state.
+    pub(crate) fn new(t: &Trainer) -> Self {
+        let zeros = || -> Buffers {
+            let tensors = t.decoder.layout.tensors.iter();
+            tensors
+                .map(|spec| t.cpu.zeros(spec.rows * spec.cols))
+                .collect()
+        };
+        let mut snapshot = Snapshot {
+            weights: zeros(),
+            first: zeros(),
+            second: zeros(),
+            updates: 0,
+            value_head: None,
+        };
+        snapshot.take(t);
+        snapshot
+    }
+
+    /// Copies a trainer's state.
+    pub(crate) fn take(&mut self, t: &Trainer) {
+        copy(&t.cpu, &t.decoder.weights, &mut self.weights);
+        copy(&t.cpu, &t.moments.first, &mut self.first);
+        copy(&t.cpu, &t.moments.second, &mut self.second);
+        self.updates = t.moments.updates;
+        self.value_head = t.value_head.as_ref().map(|head| head.save(&t.cpu));
+    }
+
+    /// Puts the state back.
+    pub(crate) fn restore(&self, t: &mut Trainer) {
+        copy(&t.cpu, &self.weights, &mut t.decoder.weights);
+        copy(&t.cpu, &self.first, &mut t.moments.first);
+        copy(&t.cpu, &self.second, &mut t.moments.second);
+        t.moments.updates = self.updates;
+        if let (Some(head), Some(saved)) = (&mut t.value_head, &self.value_head) {
+            head.restore(&t.cpu, saved);
+        }
+        t.decoder.refresh(&t.cpu);
+    }
+}
+
+fn copy(cpu: &Cpu, from: &Buffers, to: &mut Buffers) {
+    for (from, to) in from.iter().zip(to) {
+        cpu.copy(from, to);
+    }
+}
