@@ -336,13 +336,17 @@ impl Recipe {
         let steps = self.optimizer.schedule.falls();
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
             _ if key.ends_with("optimizer.max_skipped") => false,
-            "seed" | "model" | "warm_start" | "tasks" | "policy" | "self_reward" | "optimizer" => {
-                true
-            }
+            "seed" | "model" | "warm_start" | "tasks" | "policy" | "kl" | "entropy" | "critic"
+            | "self_reward" | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
         });
+        let reward = match self.reward_identity() {
+            Some(parts) => json!(parts),
+            None => json!("the verifier alone"),
+        };
+        flat.insert("reward".into(), reward);
         flat
     }
 
@@ -356,6 +360,8 @@ impl Recipe {
             self.rollout.refills,
             self.rollout.max_new_tokens,
         );
+        let mut optimizer = json!(self.optimizer);
+        without_limit(&mut optimizer);
         let mut parts = json!([
             self.base_fingerprint(),
             self.model.path,
@@ -365,9 +371,8 @@ impl Recipe {
             self.entropy,
             self.critic,
             self.self_reward,
-            self.optimizer
+            optimizer
         ]);
-        without_limit(&mut parts[5]);
         if let (true, Value::Array(parts)) = (self.optimizer.schedule.falls(), &mut parts) {
             parts.push(json!(self.steps));
         }

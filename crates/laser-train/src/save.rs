@@ -130,22 +130,15 @@ pub struct State {
     pub updates: u64,
     /// Identifies what the run computes; a checkpoint of another recipe is refused.
     pub fingerprint: String,
-    /// Coefficients that adapt; absent in the first format.
-    #[serde(default)]
+    /// Coefficients that adapt; those of the warm start have none.
     pub coefficients: Option<Coefficients>,
     /// [`FORMAT`] of the program that wrote it.
-    #[serde(default = "first_format")]
     pub format: u32,
 }
 
 /// Changes whenever a checkpoint means something else: other files, or steps that compute other
 /// numbers from the same state.
 pub(crate) const FORMAT: u32 = 2;
-
-/// Of checkpoints that do not name one.
-fn first_format() -> u32 {
-    1
-}
 
 /// A checkpoint folder.
 #[derive(Clone, Debug)]
@@ -223,15 +216,13 @@ impl Checkpoint {
         let fail = |e: serde_json::Error| TrainError::file(&path, e);
         let state: serde_json::Value = serde_json::from_str(&read(&path)?).map_err(fail)?;
         // First, because another format may have other keys.
-        match state
-            .get("format")
-            .map_or(Some(1), serde_json::Value::as_u64)
-        {
+        // Those of the first version do not name theirs.
+        let format = state.get("format").cloned().unwrap_or_else(|| json!(1));
+        match format.as_u64() {
             Some(format) if format == u64::from(FORMAT) => {}
             _ => {
                 let problem = format!(
-                    "format = {}: the checkpoint was written by another version of this program; this one reads and writes format {FORMAT}. Resume it with the version that wrote it, or choose another --out",
-                    state["format"]
+                    "format = {format}: the checkpoint was written by another version of this program; this one reads and writes format {FORMAT}. Resume it with the version that wrote it, or choose another --out"
                 );
                 return Err(TrainError::file(&path, problem));
             }

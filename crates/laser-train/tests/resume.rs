@@ -297,6 +297,14 @@ fn a_checkpoint_of_another_recipe_is_refused_and_nothing_in_the_folder_changes()
         ("seed=8", "seed = 7 there, 8 here;"),
         ("rollout.prompts=4", "rollout.prompts = 8 there, 4 here;"),
         ("model.layers=2", "model.layers = 1 there, 2 here;"),
+        (
+            "kl.coefficient=0.5",
+            "kl.coefficient = 0.0 there, 0.5 here;",
+        ),
+        (
+            "reward=[{part='verifier'},{part='format'}]",
+            "reward = \"the verifier alone\" there, ",
+        ),
     ] {
         let error = run(recipe(&["steps=1", setting]), resuming(&out)).unwrap_err();
         let error = error.to_string();
