@@ -19,6 +19,15 @@ pub struct Sequence<'a> {
 }
 
 impl Sequence<'_> {
+    /// A response without a self-reward.
+    pub fn plain<'a>(prompt: &'a [u32], response: &'a [u32]) -> Sequence<'a> {
+        Sequence {
+            prompt,
+            response,
+            self_reward_token: None,
+        }
+    }
+
     /// Tokens of prompt and response.
     pub fn tokens(&self) -> usize {
         self.prompt.len() + self.response.len()

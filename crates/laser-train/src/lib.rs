@@ -3,6 +3,7 @@
 //! - [`tasks`]: built-in problems with exact labels.
 //! - [`Recipe`]: what a run does, read from TOML and checked before anything starts.
 //! - [`Run`]: a run in its folder: warm start, reinforcement learning, evaluation, resume.
+//! - [`Learner`]: a model to write a loop of one's own around.
 //! - [`Observer`]: how a run reports to whoever started it.
 
 mod best;
@@ -14,6 +15,7 @@ mod evaluate;
 mod files;
 mod folder;
 mod label;
+mod learner;
 mod log;
 mod observer;
 mod optimizer;
@@ -35,6 +37,7 @@ mod warm_start;
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};
 pub use files::{append_line, create_folder, write_atomically};
+pub use learner::{Learner, Sampled, Terms};
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::Plan;

@@ -122,13 +122,14 @@ fn probe(
     };
     let tested = (2 * e.problems + during as usize * e.quick_problems.min(e.problems)) * e.samples;
     let parameters: usize = trainer
+        .learner
         .decoder
         .layout
         .tensors
         .iter()
         .map(|t| t.rows * t.cols)
         .sum();
-    let c = &trainer.decoder.config;
+    let c = &trainer.learner.decoder.config;
     let context = recipe.model.context.min(c.max_positions);
     let row =
         2 * c.layers * c.attention.kv_heads * c.attention.head_dim * context * size_of::<f32>();
@@ -147,7 +148,7 @@ fn probe(
         seconds,
         tests: (tested, seconds[0] * tested as f64 / responses as f64),
         fixed_bytes: copies * parameters * size_of::<f32>(),
-        cache_bytes: row * r.rows.min(responses) * trainer.cpu.threads(),
+        cache_bytes: row * r.rows.min(responses) * trainer.learner.cpu.threads(),
         peak_bytes: peak_memory(),
     })
 }

@@ -49,7 +49,7 @@ pub fn replay(dir: &Path, threads: usize, monitor: Arc<Monitor>) -> Result<Repla
         t.coefficients = state.coefficients.unwrap_or(t.coefficients);
     }
     let step = state.step + 1;
-    let cpu = t.cpu.clone();
+    let cpu = t.learner.cpu.clone();
     let (phase, made) = match state.phase {
         Part::WarmStart => ("warm start", cpu.install(|| t.warm_step(step).map(|_| ()))),
         Part::Train => (
@@ -73,7 +73,7 @@ pub fn replay(dir: &Path, threads: usize, monitor: Arc<Monitor>) -> Result<Repla
 
 fn largest(t: &Trainer, weights: &[Vec<f32>]) -> (String, f32) {
     let mut found = (String::new(), 0.0);
-    for (spec, tensor) in t.decoder.layout.tensors.iter().zip(weights) {
+    for (spec, tensor) in t.learner.decoder.layout.tensors.iter().zip(weights) {
         for &weight in tensor {
             if weight.abs() > f32::abs(found.1) || !weight.is_finite() {
                 let parts: Vec<&str> = spec.parts.iter().map(|p| p.name.as_str()).collect();

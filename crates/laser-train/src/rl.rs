@@ -106,11 +106,17 @@ impl Trainer {
                     return Err(diverged(step, what));
                 }
                 let norm = self
+                    .learner
                     .update(&r.optimizer, lr)
                     .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
                 if let Some(head) = &mut self.value_head {
                     let lr = lr * r.critic.lr_scale;
-                    head.update(&self.cpu, &r.optimizer, lr, self.moments.updates);
+                    head.update(
+                        &self.learner.cpu,
+                        &r.optimizer,
+                        lr,
+                        self.learner.moments.updates,
+                    );
                 }
                 sums.grad_norm = sums.grad_norm.max(norm);
                 sums.updates += 1;
@@ -224,7 +230,8 @@ impl Trainer {
                 }
                 other => other,
             })?;
-        self.rewards.apply(problems, &mut answered, &self.monitor)?;
+        self.rewards
+            .apply(problems, &mut answered, &self.learner.monitor)?;
         Ok(answered)
     }
 
@@ -272,7 +279,7 @@ impl Trainer {
             ReferenceKind::Sync => return,
         };
         if let Some(reference) = &mut self.reference {
-            reference.follow(&self.cpu, &self.decoder, decay);
+            reference.follow(&self.learner.cpu, &self.learner.decoder, decay);
         }
     }
 
@@ -320,7 +327,11 @@ impl Trainer {
             let bonus = r.entropy.active().then_some(self.coefficients.entropy);
             let mut dentropy = bonus.map(|_| vec![0.0; g.rows.len()]);
             let hidden = match &self.value_head {
-                Some(_) => self.decoder.hidden(&self.cpu, &self.ws, g.rows.len()),
+                Some(_) => {
+                    self.learner
+                        .decoder
+                        .hidden(&self.learner.cpu, &self.learner.ws, g.rows.len())
+                }
                 None => Vec::new(),
             };
             let values = self.value_head.as_ref().map(|head| head.values(&hidden));
@@ -398,7 +409,7 @@ impl Trainer {
                 entropy: dentropy.as_deref(),
                 hidden: dhidden.as_deref(),
             };
-            self.backward(&g, head);
+            self.learner.backward(&g, head);
         }
         for (part, loss) in [
             ("policy", sums.policy.loss),

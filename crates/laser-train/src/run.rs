@@ -334,7 +334,7 @@ impl<'a> Run<'a> {
         for step in done + 1..=steps {
             let started = Instant::now();
             // On a pool thread, so that operations need not wake the pool from outside each time.
-            match t.cpu.clone().install(|| t.warm_step(step)) {
+            match t.learner.cpu.clone().install(|| t.warm_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
                     self.save_warm_start(&t, step - 1)?;
                     return Err(self.interrupted("the warm start", step - 1));
@@ -369,7 +369,7 @@ impl<'a> Run<'a> {
         })?;
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
-        t.moments = Moments::new(&t.cpu, &t.decoder);
+        t.learner.moments = Moments::new(&t.learner.cpu, &t.learner.decoder);
         if self.is_out_of_time() {
             return Err(self.out_of_time("the warm start", steps));
         }
@@ -381,7 +381,7 @@ impl<'a> Run<'a> {
         let state = State {
             phase: Part::WarmStart,
             step,
-            updates: t.moments.updates,
+            updates: t.learner.moments.updates,
             fingerprint: self.recipe.base_fingerprint(),
             coefficients: None,
             format: FORMAT,
@@ -482,7 +482,7 @@ impl<'a> Run<'a> {
         let state = State {
             phase: Part::Train,
             step,
-            updates: t.moments.updates,
+            updates: t.learner.moments.updates,
             fingerprint: self.recipe.run_fingerprint(),
             coefficients: Some(t.coefficients),
             format: FORMAT,

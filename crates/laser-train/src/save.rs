@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::TrainError;
 use crate::files::{decimal, folder_atomically, read, write_atomically};
+use crate::learner::Learner;
 use crate::recipe::{Model, Recipe};
 use crate::reference::Coefficients;
 use crate::trainer::Trainer;
@@ -169,7 +170,7 @@ impl Checkpoint {
         state: &State,
         failure: &str,
     ) -> Result<(), TrainError> {
-        let weights = t.decoder.download(&t.cpu);
+        let weights = t.learner.decoder.download(&t.learner.cpu);
         Self::write_with(dir, t, state, &weights, Some(failure))
     }
 
@@ -185,20 +186,25 @@ impl Checkpoint {
             if let Some(failure) = failure {
                 write_atomically(&dir.join(FAILURE), failure.as_bytes())?;
             }
-            for (name, moments) in MOMENTS.iter().zip([&t.moments.first, &t.moments.second]) {
-                let host = t.decoder.download_like(&t.cpu, moments);
+            for (name, moments) in MOMENTS
+                .iter()
+                .zip([&t.learner.moments.first, &t.learner.moments.second])
+            {
+                let host = t.learner.decoder.download_like(&t.learner.cpu, moments);
                 write_atomically(
                     &dir.join(name),
-                    &checkpoint::weights_to_bytes(&t.decoder.config, &host)?,
+                    &checkpoint::weights_to_bytes(&t.learner.decoder.config, &host)?,
                 )?;
             }
             if let Some(reference) = &t.reference {
-                let host = reference.decoder.download(&t.cpu);
-                let bytes = checkpoint::weights_to_bytes(&t.decoder.config, &host)?;
+                let host = reference.decoder.download(&t.learner.cpu);
+                let bytes = checkpoint::weights_to_bytes(&t.learner.decoder.config, &host)?;
                 write_atomically(&dir.join(REFERENCE), &bytes)?;
             }
             if let Some(head) = &t.value_head {
-                let named = VALUE_HEAD_TENSORS.into_iter().zip(head.save(&t.cpu));
+                let named = VALUE_HEAD_TENSORS
+                    .into_iter()
+                    .zip(head.save(&t.learner.cpu));
                 let bytes = checkpoint::vectors_to_bytes(named)?;
                 write_atomically(&dir.join(VALUE_HEAD), &bytes)?;
             }
@@ -248,12 +254,13 @@ impl Checkpoint {
 
     /// Puts the optimizer's moments back.
     pub(crate) fn load_moments(&self, t: &mut Trainer, updates: u64) -> Result<(), TrainError> {
-        let host =
-            MOMENTS.map(|name| checkpoint::load_tensors(&[self.dir.join(name)], &t.decoder.config));
+        let host = MOMENTS.map(|name| {
+            checkpoint::load_tensors(&[self.dir.join(name)], &t.learner.decoder.config)
+        });
         let [first, second] = host;
-        upload(&t.cpu, &first?, &mut t.moments.first);
-        upload(&t.cpu, &second?, &mut t.moments.second);
-        t.moments.updates = updates;
+        upload(&t.learner.cpu, &first?, &mut t.learner.moments.first);
+        upload(&t.learner.cpu, &second?, &mut t.learner.moments.second);
+        t.learner.moments.updates = updates;
         Ok(())
     }
 
@@ -261,12 +268,15 @@ impl Checkpoint {
     pub(crate) fn load_companions(&self, t: &mut Trainer) -> Result<(), TrainError> {
         if t.recipe.needs_reference() {
             let file = self.dir.join(REFERENCE);
-            t.set_reference(&checkpoint::load_tensors(&[file], &t.decoder.config)?);
+            t.set_reference(&checkpoint::load_tensors(
+                &[file],
+                &t.learner.decoder.config,
+            )?);
         }
         if let Some(head) = &mut t.value_head {
             let file = self.dir.join(VALUE_HEAD);
             let saved = checkpoint::load_vectors(&file, VALUE_HEAD_TENSORS)?;
-            if !head.restore(&t.cpu, &saved) {
+            if !head.restore(&t.learner.cpu, &saved) {
                 return Err(TrainError::file(&file, "a value head of another model"));
             }
         }
@@ -294,7 +304,7 @@ fn upload(cpu: &Cpu, host: &[Vec<f32>], device: &mut [laser_kernels::Buffer]) {
 
 /// Host weights in the layout's order, if they are numbers.
 fn finite_weights(t: &Trainer, phase: Part, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
-    let weights = t.decoder.download(&t.cpu);
+    let weights = t.learner.decoder.download(&t.learner.cpu);
     if weights.iter().flatten().all(|w| w.is_finite()) {
         return Ok(weights);
     }
@@ -310,12 +320,21 @@ fn finite_weights(t: &Trainer, phase: Part, step: u64) -> Result<Vec<Vec<f32>>, 
     })
 }
 
-fn write_model_files(dir: &Path, t: &Trainer, weights: &[Vec<f32>]) -> Result<(), TrainError> {
-    for (name, bytes) in &t.files.0 {
+/// Writes a model, weights on the host, into a folder.
+pub(crate) fn write_weights(
+    dir: &Path,
+    learner: &Learner,
+    weights: &[Vec<f32>],
+) -> Result<(), TrainError> {
+    for (name, bytes) in &learner.files.0 {
         write_atomically(&dir.join(name), bytes)?;
     }
-    let weights = checkpoint::weights_to_bytes(&t.decoder.config, weights)?;
-    write_atomically(&dir.join(WEIGHTS), &weights)?;
+    let weights = checkpoint::weights_to_bytes(&learner.decoder.config, weights)?;
+    write_atomically(&dir.join(WEIGHTS), &weights)
+}
+
+fn write_model_files(dir: &Path, t: &Trainer, weights: &[Vec<f32>]) -> Result<(), TrainError> {
+    write_weights(dir, &t.learner, weights)?;
     if let (Some(rule), Some(zc)) = (&t.self_reward, t.zc) {
         let laser = json!({
             "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": decimal(rule.beta_v), "c_ref": decimal(rule.c_ref)

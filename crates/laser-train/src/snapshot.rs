@@ -22,9 +22,9 @@ impl Snapshot {
     /// A copy of a trainer's state.
     pub(crate) fn new(t: &Trainer) -> Self {
         let zeros = || -> Buffers {
-            let tensors = t.decoder.layout.tensors.iter();
+            let tensors = t.learner.decoder.layout.tensors.iter();
             tensors
-                .map(|spec| t.cpu.zeros(spec.rows * spec.cols))
+                .map(|spec| t.learner.cpu.zeros(spec.rows * spec.cols))
                 .collect()
         };
         let mut snapshot = Snapshot {
@@ -40,23 +40,31 @@ impl Snapshot {
 
     /// Copies a trainer's state.
     pub(crate) fn take(&mut self, t: &Trainer) {
-        copy(&t.cpu, &t.decoder.weights, &mut self.weights);
-        copy(&t.cpu, &t.moments.first, &mut self.first);
-        copy(&t.cpu, &t.moments.second, &mut self.second);
-        self.updates = t.moments.updates;
-        self.value_head = t.value_head.as_ref().map(|head| head.save(&t.cpu));
+        copy(
+            &t.learner.cpu,
+            &t.learner.decoder.weights,
+            &mut self.weights,
+        );
+        copy(&t.learner.cpu, &t.learner.moments.first, &mut self.first);
+        copy(&t.learner.cpu, &t.learner.moments.second, &mut self.second);
+        self.updates = t.learner.moments.updates;
+        self.value_head = t.value_head.as_ref().map(|head| head.save(&t.learner.cpu));
     }
 
     /// Puts the state back.
     pub(crate) fn restore(&self, t: &mut Trainer) {
-        copy(&t.cpu, &self.weights, &mut t.decoder.weights);
-        copy(&t.cpu, &self.first, &mut t.moments.first);
-        copy(&t.cpu, &self.second, &mut t.moments.second);
-        t.moments.updates = self.updates;
+        copy(
+            &t.learner.cpu,
+            &self.weights,
+            &mut t.learner.decoder.weights,
+        );
+        copy(&t.learner.cpu, &self.first, &mut t.learner.moments.first);
+        copy(&t.learner.cpu, &self.second, &mut t.learner.moments.second);
+        t.learner.moments.updates = self.updates;
         if let (Some(head), Some(saved)) = (&mut t.value_head, &self.value_head) {
-            head.restore(&t.cpu, saved);
+            head.restore(&t.learner.cpu, saved);
         }
-        t.decoder.refresh(&t.cpu);
+        t.learner.decoder.refresh(&t.learner.cpu);
     }
 }
 

@@ -1,22 +1,19 @@
 //! A model in training: weights, optimizer, text, problems.
 
-use std::mem::take;
 use std::sync::Arc;
 
 use laser_kernels::Cpu;
-use laser_model::{Decoder, Gathered, Gradients, HeadGradient, ModelError, Text, Workspace};
-use laser_rl::{SelfReward, check_finite};
+use laser_model::{Gathered, Text};
+use laser_rl::SelfReward;
 use laser_rng::Rng;
 use laser_rollout::score::{Batch, Score, Sequence};
-use laser_rollout::{
-    Engine, Generation, LocalEngine, Memory, Monitor, Request, RolloutError, Sampling,
-};
+use laser_rollout::{Generation, Monitor, Sampling};
 
 use crate::TrainError;
 use crate::critic::ValueHead;
 use crate::label::{Labelled, label};
-use crate::optimizer::Moments;
-use crate::recipe::{Optimizer, Recipe, SelfRewardLoss};
+use crate::learner::Learner;
+use crate::recipe::{Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
 use crate::save::ModelFiles;
@@ -51,14 +48,7 @@ pub(crate) type Answered = (Vec<u32>, Vec<Labelled>);
 /// Everything that a step needs.
 pub(crate) struct Trainer {
     pub recipe: Arc<Recipe>,
-    pub cpu: Cpu,
-    pub decoder: Decoder<Cpu>,
-    pub ws: Workspace<Cpu>,
-    pub gradients: Gradients<Cpu>,
-    pub moments: Moments<Cpu>,
-    pub files: ModelFiles,
-    pub text: Text,
-    pub eos: Vec<u32>,
+    pub learner: Learner,
     /// z_c.
     pub zc: Option<u32>,
     /// z_i, the token of wrong responses; only where the recipe's loss has one.
@@ -72,8 +62,6 @@ pub(crate) struct Trainer {
     pub self_reward: Option<SelfReward>,
     pub mixture: Mixture,
     pub rewards: Rewards,
-    pub memory: Memory,
-    pub monitor: Arc<Monitor>,
 }
 
 impl Trainer {
@@ -85,11 +73,10 @@ impl Trainer {
         tensors: &[Vec<f32>],
         monitor: Arc<Monitor>,
     ) -> Result<Self, TrainError> {
-        let config = files.config()?;
-        let text = files.text()?;
-        let eos = files.eos(&config)?;
+        let (context, rows) = (recipe.model.context, recipe.rollout.rows);
+        let learner = Learner::new(cpu, files, tensors, context, rows, monitor)?;
         let s = &recipe.self_reward;
-        let find = |key, token| unused_token(&recipe.name, key, token, &text, &eos);
+        let find = |key, token| unused_token(&recipe.name, key, token, &learner.text, &learner.eos);
         let zc = match s.token.is_empty() {
             true => None,
             false => Some(find("self_reward.token", &s.token)?),
@@ -100,29 +87,18 @@ impl Trainer {
                 Some(find("self_reward.incorrect_token", &s.incorrect_token)?)
             }
         };
-        let context = recipe.model.context.min(config.max_positions);
-        let decoder = Decoder::new(&cpu, config, tensors, context, true);
         Ok(Trainer {
             value_head: (recipe.critic.coefficient > 0.0)
-                .then(|| ValueHead::new(&cpu, decoder.config.hidden_size)),
+                .then(|| ValueHead::new(&learner.cpu, learner.decoder.config.hidden_size)),
             coefficients: Coefficients::new(&recipe),
             reference: None,
             mixture: Mixture::new(&recipe.tasks)?,
             rewards: Rewards::start(&recipe.reward)?,
-            memory: Memory::new(recipe.rollout.rows),
-            ws: Workspace::new(&cpu, &decoder.config),
-            gradients: Gradients::zeros(&cpu, &decoder.layout),
-            moments: Moments::new(&cpu, &decoder),
             recipe,
-            cpu,
-            decoder,
-            files,
-            text,
-            eos,
+            learner,
             zc,
             zi,
             self_reward: None,
-            monitor,
         })
     }
 
@@ -135,32 +111,19 @@ impl Trainer {
         seed: [u64; 2],
         sampling: Sampling,
     ) -> Result<Vec<Answered>, TrainError> {
-        let requests = problems
-            .iter()
-            .enumerate()
-            .map(|(i, p)| {
-                let prompt = self.text.encode(&p.prompt)?;
-                Ok(Request {
-                    prompt,
-                    samples,
-                    seed: vec![seed[0], seed[1], i as u64],
-                })
-            })
-            .collect::<Result<Vec<_>, ModelError>>()?;
         let generation = Generation {
             sampling,
             max_new_tokens: self.recipe.rollout.max_new_tokens,
-            stop: self.eos.clone(),
+            stop: self.learner.eos.clone(),
             self_reward_token: self.zc,
             self_reward_position: self.recipe.self_reward.position,
         };
-        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
-        let groups = engine.generate(&requests, &generation, &self.monitor)?;
-        let mut answered = requests
+        let prompts: Vec<&str> = problems.iter().map(|p| p.prompt.as_str()).collect();
+        let groups = self.learner.sample(&prompts, samples, &seed, &generation)?;
+        let mut answered = groups
             .into_iter()
-            .zip(groups)
             .zip(problems)
-            .map(|((r, group), p)| Ok((r.prompt, label(&self.text, p, group)?)))
+            .map(|(s, p)| Ok((s.prompt, label(&self.learner.text, p, s.responses)?)))
             .collect::<Result<Vec<Answered>, TrainError>>()?;
         self.score(&mut answered);
         Ok(answered)
@@ -200,21 +163,24 @@ impl Trainer {
         let sequences = sequences(answered, |l| self.zc.filter(|_| l.response.finished()));
         let position = self.recipe.self_reward.position;
         let tokens = self.recipe.micro_batch_tokens;
-        Some(reference.score(&self.cpu, &sequences, position, tokens))
+        Some(reference.score(&self.learner.cpu, &sequences, position, tokens))
     }
 
     /// Keeps the weights as they are now as the reference, where the recipe needs one.
     pub(crate) fn keep_reference(&mut self) {
         if self.recipe.needs_reference() {
-            let tensors = self.decoder.download(&self.cpu);
+            let tensors = self.learner.decoder.download(&self.learner.cpu);
             self.set_reference(&tensors);
         }
     }
 
     /// Takes weights on the host as those of the reference.
     pub(crate) fn set_reference(&mut self, tensors: &[Vec<f32>]) {
-        let (config, context) = (self.decoder.config.clone(), self.decoder.context());
-        self.reference = Some(Reference::new(&self.cpu, config, tensors, context));
+        let (config, context) = (
+            self.learner.decoder.config.clone(),
+            self.learner.decoder.context(),
+        );
+        self.reference = Some(Reference::new(&self.learner.cpu, config, tensors, context));
     }
 
     /// Problems `first..first + count` of a stream.
@@ -234,48 +200,23 @@ impl Trainer {
             .collect()
     }
 
-    /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged` makes the error if one is not finite.
+    /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged`
+    /// makes the error if one is not finite.
     pub(crate) fn micro_batch(
         &mut self,
         sequences: &[Sequence],
         diverged: impl FnOnce(String) -> TrainError,
     ) -> Result<(Batch, Gathered), TrainError> {
-        if self.monitor.cancelled() {
-            self.clear_gradients();
-            return Err(RolloutError::Cancelled.into());
-        }
-        let mut batch = Batch::new(sequences, self.recipe.self_reward.position);
-        let (rows, targets) = (take(&mut batch.rows), take(&mut batch.targets));
-        let (cpu, ws) = (&self.cpu, &mut self.ws);
-        self.decoder.forward(cpu, ws, &batch.ids, &batch.segments);
-        let gathered = self.decoder.gather(cpu, ws, rows, targets);
-        check_finite("log-probabilities", &gathered.logp).map_err(|e| diverged(e.to_string()))?;
-        Ok((batch, gathered))
-    }
-
-    /// Adds the gradient of the last micro-batch.
-    pub(crate) fn backward(&mut self, gathered: &Gathered, head: HeadGradient) {
-        let (ws, gradients) = (&mut self.ws, &mut self.gradients);
-        self.decoder
-            .backward(&self.cpu, ws, gathered, head, gradients);
+        let position = self.recipe.self_reward.position;
+        self.learner.forward(sequences, position, diverged)
     }
 
     /// Forgets what was accumulated for an update.
     pub(crate) fn clear_gradients(&mut self) {
-        self.gradients.clear(&self.cpu);
+        self.learner.gradients.clear(&self.learner.cpu);
         if let Some(head) = &mut self.value_head {
             head.clear_gradient();
         }
-    }
-
-    /// Clips, updates, clears. The norm before clipping.
-    pub(crate) fn update(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, f64> {
-        self.decoder.finish(&self.cpu, &mut self.gradients);
-        let norm =
-            self.moments
-                .update(&self.cpu, &mut self.decoder, &self.gradients, optimizer, lr);
-        self.gradients.clear(&self.cpu);
-        norm
     }
 }
 

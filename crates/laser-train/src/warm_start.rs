@@ -37,9 +37,9 @@ impl Trainer {
         let texts = problems
             .iter()
             .map(|p| {
-                let mut solution = self.text.encode(&p.solution)?;
-                solution.extend(self.eos.first());
-                Ok((self.text.encode(&p.prompt)?, solution))
+                let mut solution = self.learner.text.encode(&p.solution)?;
+                solution.extend(self.learner.eos.first());
+                Ok((self.learner.text.encode(&p.prompt)?, solution))
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
         let zc = self.zc.filter(|_| w.self_reward_weight > 0.0);
@@ -71,11 +71,12 @@ impl Trainer {
                     result.self_logp += g.logp[i] as f64 / sequences.len() as f64;
                 }
             }
-            self.backward(&g, HeadGradient::of_logp(&dlogp));
+            self.learner.backward(&g, HeadGradient::of_logp(&dlogp));
             result.tokens += batch.ids.len();
         }
         result.lr = w.optimizer.at(step, w.steps);
         result.grad_norm = self
+            .learner
             .update(&w.optimizer, result.lr)
             .map_err(|n| diverged(format!("the gradient's norm is {n}")))?;
         Ok(result)

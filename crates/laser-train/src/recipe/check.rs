@@ -10,15 +10,8 @@ use crate::tasks::Mixture;
 impl Recipe {
     /// Checks ranges and combinations; `place` says where a key was set.
     pub(super) fn check(&self, place: &dyn Fn(&str) -> String) -> Result<(), TrainError> {
-        let fail = |key: &str, value: String, problem: &str| {
-            Err(TrainError::Value {
-                place: place(key),
-                key: key.into(),
-                value,
-                problem: problem.into(),
-            })
-        };
         let c = Checker { place };
+        let fail = |key: &str, value: String, problem: &str| c.fail(key, value, problem);
         c.at_least("steps", self.steps, 1)?;
         c.at_least("micro_batch_tokens", self.micro_batch_tokens as u64, 1)?;
         let m = &self.model;
@@ -129,9 +122,9 @@ impl Recipe {
                 problem,
             );
         }
-        self.check_regularizers(&c, place)?;
+        self.check_regularizers(&c)?;
         self.check_reward(place)?;
-        self.check_self_reward(&c, place)?;
+        self.check_self_reward(&c)?;
         for (prefix, o) in [
             ("optimizer", &self.optimizer),
             ("warm_start.optimizer", &self.warm_start.optimizer),
@@ -226,19 +219,8 @@ impl Recipe {
         Ok(())
     }
 
-    fn check_regularizers(
-        &self,
-        c: &Checker,
-        place: &dyn Fn(&str) -> String,
-    ) -> Result<(), TrainError> {
-        let fail = |key: &str, value: String, problem: &str| {
-            Err(TrainError::Value {
-                place: place(key),
-                key: key.into(),
-                value,
-                problem: problem.into(),
-            })
-        };
+    fn check_regularizers(&self, c: &Checker) -> Result<(), TrainError> {
+        let fail = |key: &str, value: String, problem: &str| c.fail(key, value, problem);
         let (k, e, v) = (&self.kl, &self.entropy, &self.critic);
         for (key, value) in [
             ("kl.coefficient", k.coefficient),
@@ -308,11 +290,7 @@ impl Recipe {
         Ok(())
     }
 
-    fn check_self_reward(
-        &self,
-        c: &Checker,
-        place: &dyn Fn(&str) -> String,
-    ) -> Result<(), TrainError> {
+    fn check_self_reward(&self, c: &Checker) -> Result<(), TrainError> {
         let s = &self.self_reward;
         c.number(
             "self_reward.beta_v",
@@ -377,21 +355,16 @@ impl Recipe {
         let cross_entropy = s.loss == SelfRewardLoss::CrossEntropy;
         let token = &s.incorrect_token;
         if cross_entropy && (token.is_empty() || *token == s.token) {
-            return Err(TrainError::Value {
-                place: place("self_reward.incorrect_token"),
-                key: "self_reward.incorrect_token".into(),
-                value: format!("\"{token}\""),
-                problem: "the cross entropy needs a second unused token, for wrong responses"
-                    .into(),
-            });
+            let problem = "the cross entropy needs a second unused token, for wrong responses";
+            return c.fail(
+                "self_reward.incorrect_token",
+                format!("\"{token}\""),
+                problem,
+            );
         }
         if s.token.is_empty() && s.trains() {
-            return Err(TrainError::Value {
-                place: place("self_reward.token"),
-                key: "self_reward.token".into(),
-                value: "\"\"".into(),
-                problem: "alpha and tau need a token; name one or set both to 0".into(),
-            });
+            let problem = "alpha and tau need a token; name one or set both to 0";
+            return c.fail("self_reward.token", "\"\"".into(), problem);
         }
         Ok(())
     }
@@ -402,16 +375,20 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn number(&self, key: &str, value: f64, ok: bool, problem: &str) -> Result<(), TrainError> {
-        if ok && value.is_finite() {
-            return Ok(());
-        }
+    fn fail(&self, key: &str, value: String, problem: &str) -> Result<(), TrainError> {
         Err(TrainError::Value {
             place: (self.place)(key),
             key: key.into(),
-            value: value.to_string(),
+            value,
             problem: problem.into(),
         })
+    }
+
+    fn number(&self, key: &str, value: f64, ok: bool, problem: &str) -> Result<(), TrainError> {
+        match ok && value.is_finite() {
+            true => Ok(()),
+            false => self.fail(key, value.to_string(), problem),
+        }
     }
 
     fn at_least(&self, key: &str, value: u64, least: u64) -> Result<(), TrainError> {

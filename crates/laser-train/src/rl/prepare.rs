@@ -48,7 +48,11 @@ impl Trainer {
             let all = match &self.value_head {
                 Some(head) => {
                     let rows = g.rows.len();
-                    head.values(&self.decoder.hidden(&self.cpu, &self.ws, rows))
+                    head.values(&self.learner.decoder.hidden(
+                        &self.learner.cpu,
+                        &self.learner.ws,
+                        rows,
+                    ))
                 }
                 None => Vec::new(),
             };

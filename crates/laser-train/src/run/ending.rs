@@ -52,7 +52,7 @@ impl Run<'_> {
         let summary = json!({
             "recipe": self.recipe.name, "seed": self.recipe.seed, "steps": steps, "seconds": seconds,
             "stopped_early": stopped_early, "best": best,
-            "tokens_per_second": self.folder.tokens_per_second()?, "parameters": t.decoder.config.parameters(),
+            "tokens_per_second": self.folder.tokens_per_second()?, "parameters": t.learner.decoder.config.parameters(),
             "beta_v": t.self_reward.map(|s| decimal(s.beta_v)), "c_ref": t.self_reward.map(|s| decimal(s.c_ref)),
             "c_ref_measured": base.c_ref_measured.map(|m| m.map(decimal)), "base": base.metrics, "final": metrics,
             "base_calibration": base.calibration, "calibration": calibration,
@@ -125,7 +125,7 @@ impl Run<'_> {
             let state = State {
                 phase: part,
                 step: step - 1,
-                updates: t.moments.updates,
+                updates: t.learner.moments.updates,
                 fingerprint,
                 coefficients: Some(t.coefficients),
                 format: FORMAT,

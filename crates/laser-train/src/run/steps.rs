@@ -61,7 +61,7 @@ impl Run<'_> {
                 snapshot.take(t);
             }
             let started = Instant::now();
-            match t.cpu.clone().install(|| t.reinforce_step(step)) {
+            match t.learner.cpu.clone().install(|| t.reinforce_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
                     undo(t, &start_of_step);
                     return Err(self.save_and_stop(t, step - 1)?);

@@ -1,0 +1,284 @@
+//! A model that learns, without a recipe: sample, accumulate a loss, update, save.
+
+use std::mem::take;
+use std::path::Path;
+use std::sync::Arc;
+
+use laser_kernels::Cpu;
+use laser_model::{
+    Decoder, Gathered, Gradients, HeadGradient, ModelError, Text, Workspace, init_weights,
+};
+use laser_rl::check_finite;
+use laser_rollout::score::{Batch, Sequence, micro_batches};
+use laser_rollout::{
+    Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError, Sampling,
+    SelfRewardPosition,
+};
+
+use crate::TrainError;
+use crate::files::folder_atomically;
+use crate::optimizer::Moments;
+use crate::recipe::{Model, Optimizer};
+use crate::save::{ModelFiles, write_weights};
+
+/// Responses in flight on each thread.
+const ROWS: usize = 32;
+
+/// Weights with their optimizer and text. A training loop of one's own is four calls of it:
+/// [`sample`](Self::sample), [`accumulate`](Self::accumulate), [`step`](Self::step),
+/// [`save`](Self::save). [`Run`](crate::Run) is such a loop.
+pub struct Learner {
+    /// The device.
+    pub cpu: Cpu,
+    /// The model.
+    pub decoder: Decoder<Cpu>,
+    /// Its tokenizer.
+    pub text: Text,
+    /// Ids that end a response.
+    pub eos: Vec<u32>,
+    /// The optimizer's moments.
+    pub moments: Moments<Cpu>,
+    /// Shows the progress of sampling, and stops it.
+    pub monitor: Arc<Monitor>,
+    pub(crate) files: ModelFiles,
+    pub(crate) ws: Workspace<Cpu>,
+    pub(crate) gradients: Gradients<Cpu>,
+    memory: Memory,
+}
+
+/// A prompt with the responses to it.
+#[derive(Clone, Debug)]
+pub struct Sampled {
+    /// Its ids.
+    pub prompt: Vec<u32>,
+    /// As many as were asked for.
+    pub responses: Vec<Response>,
+}
+
+/// The log-probabilities of a response, and room for the derivatives of its loss.
+pub struct Terms<'a> {
+    /// log π of each token of the response, nats.
+    pub logp: &'a [f32],
+    /// log π of the sequence's self-reward token, nats, where it has one.
+    pub self_logp: Option<f32>,
+    /// Derivative of the loss by each of `logp`; zero at first.
+    pub dlogp: &'a mut [f32],
+    /// Derivative of the loss by `self_logp`; zero at first.
+    pub dself_logp: &'a mut f32,
+}
+
+impl Learner {
+    /// Fresh weights of a shape, with a vocabulary of characters; `threads` 0 is one per core.
+    ///
+    /// # Errors
+    /// A shape that no decoder can have, and threads that cannot be started.
+    pub fn fresh(model: &Model, seed: u64, threads: usize) -> Result<Self, TrainError> {
+        let files = ModelFiles::fresh(model);
+        let weights = init_weights(&files.config()?, seed);
+        let monitor = Arc::default();
+        Self::new(
+            Cpu::new(threads)?,
+            files,
+            &weights,
+            model.context,
+            ROWS,
+            monitor,
+        )
+    }
+
+    /// A model folder in the Hugging Face layout, for sequences of at most `context` tokens.
+    ///
+    /// # Errors
+    /// Names the file that is missing or wrong.
+    pub fn load(dir: &Path, context: usize, threads: usize) -> Result<Self, TrainError> {
+        let files = ModelFiles::load(dir)?;
+        let weights = laser_model::checkpoint::load_weights(dir, &files.config()?)?;
+        let monitor = Arc::default();
+        Self::new(Cpu::new(threads)?, files, &weights, context, ROWS, monitor)
+    }
+
+    /// Weights on the host, in the layout's order; `rows` responses are in flight on a thread.
+    pub(crate) fn new(
+        cpu: Cpu,
+        files: ModelFiles,
+        tensors: &[Vec<f32>],
+        context: usize,
+        rows: usize,
+        monitor: Arc<Monitor>,
+    ) -> Result<Self, TrainError> {
+        let config = files.config()?;
+        let text = files.text()?;
+        let eos = files.eos(&config)?;
+        let context = context.min(config.max_positions);
+        let decoder = Decoder::new(&cpu, config, tensors, context, true);
+        Ok(Learner {
+            memory: Memory::new(rows),
+            ws: Workspace::new(&cpu, &decoder.config),
+            gradients: Gradients::zeros(&cpu, &decoder.layout),
+            moments: Moments::new(&cpu, &decoder),
+            cpu,
+            decoder,
+            files,
+            text,
+            eos,
+            monitor,
+        })
+    }
+
+    /// Sampling from the policy itself, up to a number of tokens.
+    pub fn generation(&self, max_new_tokens: usize) -> Generation {
+        Generation {
+            sampling: Sampling::default(),
+            max_new_tokens,
+            stop: self.eos.clone(),
+            self_reward_token: None,
+            self_reward_position: SelfRewardPosition::default(),
+        }
+    }
+
+    /// Samples responses to prompts. `seed` names the randomness
+    /// together with the place of the prompt and of the response.
+    ///
+    /// # Errors
+    /// A prompt that is too long, and what else [`LocalEngine`] refuses.
+    pub fn sample(
+        &self,
+        prompts: &[&str],
+        samples: usize,
+        seed: &[u64],
+        generation: &Generation,
+    ) -> Result<Vec<Sampled>, TrainError> {
+        let requests = prompts
+            .iter()
+            .enumerate()
+            .map(|(i, prompt)| {
+                Ok(Request {
+                    prompt: self.text.encode(prompt)?,
+                    samples,
+                    seed: [seed, &[i as u64]].concat(),
+                })
+            })
+            .collect::<Result<Vec<_>, ModelError>>()?;
+        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
+        let groups = engine.generate(&requests, generation, &self.monitor)?;
+        let prompts = requests.into_iter().map(|r| r.prompt);
+        let sampled = |(prompt, responses)| Sampled { prompt, responses };
+        Ok(prompts.zip(groups).map(sampled).collect())
+    }
+
+    /// Adds the gradient of a loss over responses, at most `max_tokens` tokens at a time, which
+    /// changes no result. `loss` is called for each response in turn with its place: it fills the
+    /// derivatives in and returns its value. Returns the sum of the values.
+    ///
+    /// # Errors
+    /// A log-probability or a loss that is not finite; the gradient is then forgotten.
+    pub fn accumulate(
+        &mut self,
+        sequences: &[Sequence],
+        position: SelfRewardPosition,
+        max_tokens: usize,
+        mut loss: impl FnMut(usize, Terms) -> f64,
+    ) -> Result<f64, TrainError> {
+        let mut sum = 0.0;
+        for cut in micro_batches(sequences, max_tokens) {
+            let step = self.moments.updates + 1;
+            let (batch, g) =
+                self.forward(&sequences[cut.clone()], position, |what| broken(step, what))?;
+            let mut dlogp = vec![0.0; g.logp.len()];
+            for ((i, range), zc) in cut.zip(batch.responses).zip(batch.self_rewards) {
+                let mut dself_logp = 0.0;
+                sum += loss(
+                    i,
+                    Terms {
+                        logp: &g.logp[range.clone()],
+                        self_logp: zc.map(|i| g.logp[i]),
+                        dlogp: &mut dlogp[range],
+                        dself_logp: &mut dself_logp,
+                    },
+                );
+                if let Some(i) = zc {
+                    dlogp[i] = dself_logp;
+                }
+            }
+            self.backward(&g, HeadGradient::of_logp(&dlogp));
+            if !sum.is_finite() {
+                self.gradients.clear(&self.cpu);
+                return Err(broken(step, format!("the loss is {sum}")));
+            }
+        }
+        Ok(sum)
+    }
+
+    /// One AdamW update with the accumulated gradient, clipped. Its norm before that.
+    ///
+    /// # Errors
+    /// A norm that is not finite: nothing was changed, and the gradient is forgotten.
+    pub fn step(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, TrainError> {
+        let step = self.moments.updates + 1;
+        self.update(optimizer, lr)
+            .map_err(|norm| broken(step, format!("the gradient's norm is {norm}")))
+    }
+
+    /// Writes the model as a folder in the Hugging Face layout, whole or not at all.
+    ///
+    /// # Errors
+    /// Weights that are not finite, and a file that cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), TrainError> {
+        let weights = self.decoder.download(&self.cpu);
+        if !weights.iter().flatten().all(|w| w.is_finite()) {
+            let what = "it left weights that are not finite; they were not saved".into();
+            return Err(broken(self.moments.updates, what));
+        }
+        folder_atomically(dir, |dir| write_weights(dir, self, &weights))
+    }
+
+    /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged`
+    /// makes the error if one is not finite. An error forgets the gradient.
+    pub(crate) fn forward(
+        &mut self,
+        sequences: &[Sequence],
+        position: SelfRewardPosition,
+        diverged: impl FnOnce(String) -> TrainError,
+    ) -> Result<(Batch, Gathered), TrainError> {
+        if self.monitor.cancelled() {
+            self.gradients.clear(&self.cpu);
+            return Err(RolloutError::Cancelled.into());
+        }
+        let mut batch = Batch::new(sequences, position);
+        let (rows, targets) = (take(&mut batch.rows), take(&mut batch.targets));
+        let (cpu, ws) = (&self.cpu, &mut self.ws);
+        self.decoder.forward(cpu, ws, &batch.ids, &batch.segments);
+        let gathered = self.decoder.gather(cpu, ws, rows, targets);
+        if let Err(e) = check_finite("log-probabilities", &gathered.logp) {
+            self.gradients.clear(&self.cpu);
+            return Err(diverged(e.to_string()));
+        }
+        Ok((batch, gathered))
+    }
+
+    /// Adds the gradient of the last micro-batch.
+    pub(crate) fn backward(&mut self, gathered: &Gathered, head: HeadGradient) {
+        let (ws, gradients) = (&mut self.ws, &mut self.gradients);
+        self.decoder
+            .backward(&self.cpu, ws, gathered, head, gradients);
+    }
+
+    /// Clips, updates, clears. The norm before clipping.
+    pub(crate) fn update(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, f64> {
+        self.decoder.finish(&self.cpu, &mut self.gradients);
+        let norm =
+            self.moments
+                .update(&self.cpu, &mut self.decoder, &self.gradients, optimizer, lr);
+        self.gradients.clear(&self.cpu);
+        norm
+    }
+}
+
+fn broken(step: u64, what: String) -> TrainError {
+    TrainError::Diverged {
+        phase: "update",
+        step,
+        what,
+        remedy: "nothing was changed; lower the learning rate".into(),
+    }
+}
