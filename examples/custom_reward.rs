@@ -5,14 +5,13 @@
 #[path = "custom_loop.rs"]
 mod custom_loop;
 
-/// The response begins with the digit after that of the prompt: `1=` → `2`.
-fn successor(prompt: &str, response: &str) -> f32 {
-    let digit = prompt.chars().next().and_then(|c| c.to_digit(10));
-    let wanted = digit.and_then(|d| char::from_digit(d + 1, 10));
-    let found = wanted.is_some_and(|wanted| response.starts_with(wanted));
-    f32::from(u8::from(found))
+/// The share of neighbouring characters that ascend, as in `1359`.
+fn ascending(_prompt: &str, response: &str) -> f32 {
+    let characters: Vec<char> = response.chars().collect();
+    let ascending = characters.windows(2).filter(|pair| pair[0] < pair[1]);
+    ascending.count() as f32 / characters.len().max(1) as f32
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    custom_loop::train(successor, custom_loop::grpo, custom_loop::ppo_clip)
+    custom_loop::train(ascending, custom_loop::grpo, custom_loop::ppo_clip)
 }
