@@ -100,6 +100,16 @@ pub struct AdamW {
     pub grad_scale: f32,
 }
 
+/// Where the gradient of the head's weight goes.
+pub enum HeadWeightGradient<'a, Buffer> {
+    /// Nowhere: the head is frozen.
+    Frozen,
+    /// That of one row, `[width]`: only this token's output is trained.
+    Row(u32, &'a mut Buffer),
+    /// All of it, `[vocab, width]`.
+    Whole(&'a mut Buffer),
+}
+
 /// A device. Shapes are row-major; `[T]` counts packed token rows. A buffer passed as output must
 /// already have room. Operations marked *accumulate* add to their output. Shape mistakes are bugs
 /// of the caller and panic.
@@ -136,6 +146,21 @@ pub trait Backend: Send + Sync {
         packed: &mut Self::Packed,
     );
 
+    /// Lays out row `row` of `w` anew in what [`Backend::pack`] made of it.
+    fn pack_row(&self, w: &Self::Buffer, row: usize, packed: &mut Self::Packed);
+
+    /// `x *= factor`.
+    fn scale(&self, x: &mut Self::Buffer, factor: f32);
+    /// `to[T, columns.len()] = from[T, columns]` of rows of `width` floats; resizes.
+    fn copy_columns(
+        &self,
+        rows: usize,
+        width: usize,
+        columns: Range<usize>,
+        from: &Self::Buffer,
+        to: &mut Self::Buffer,
+    );
+
     /// `out[T, width] = table[ids]`.
     fn embed(&self, table: &Self::Buffer, width: usize, ids: &[u32], out: &mut Self::Buffer);
     /// `dtable[ids] += dout`, accumulate, in row order.
@@ -169,7 +194,7 @@ pub trait Backend: Send + Sync {
         y: &mut Self::Buffer,
         inv: &mut Self::Buffer,
     );
-    /// `dx` (set, or added to with `accumulate`) and `dw` (accumulate).
+    /// `dx` (set, or added to with `accumulate`) and, unless the norm is frozen, `dw` (accumulate).
     fn rms_norm_backward(
         &self,
         layout: NormLayout,
@@ -180,7 +205,7 @@ pub trait Backend: Send + Sync {
         dy: &Self::Buffer,
         dx: &mut Self::Buffer,
         accumulate: bool,
-        dw: &mut Self::Buffer,
+        dw: Option<&mut Self::Buffer>,
     );
 
     /// `y[T, outputs] (+)= x[T, inputs] · Wᵀ + bias`.
@@ -308,7 +333,8 @@ pub trait Backend: Send + Sync {
         entropy: &mut [f32],
         lse: &mut [f32],
     );
-    /// From `dlogp[T, K]` and `dentropy[T]`: `dhidden` (set) and `dweight` (accumulate).
+    /// From `dlogp[T, K]` and `dentropy[T]`: `dhidden` (set) and `dweight` (accumulate, in row
+    /// order).
     fn head_gather_backward(
         &self,
         hidden: &Self::Buffer,
@@ -319,7 +345,7 @@ pub trait Backend: Send + Sync {
         dlogp: &[f32],
         dentropy: Option<&[f32]>,
         dhidden: &mut Self::Buffer,
-        dweight: &mut Self::Buffer,
+        dweight: HeadWeightGradient<Self::Buffer>,
     );
 
     /// One AdamW update of `p` with gradients `g` and moments `m`, `v`; `step` counts from 1.

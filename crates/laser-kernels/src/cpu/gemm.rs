@@ -273,6 +273,22 @@ impl Packed {
             self.backward.resize(0);
         }
     }
+
+    /// Packs one row of `w` anew.
+    pub(crate) fn fill_row(&mut self, w: &[f32], row: usize) {
+        let (outputs, inputs) = (self.outputs, self.inputs);
+        assert!(w.len() == outputs * inputs && row < outputs, "weight shape");
+        let w = &w[row * inputs..][..inputs];
+        let panel = &mut self.forward[row / PANEL * PANEL * inputs..][..PANEL * inputs];
+        for (line, x) in panel.chunks_exact_mut(PANEL).zip(w) {
+            line[row % PANEL] = *x;
+        }
+        if !self.backward.is_empty() {
+            for (panel, x) in w.chunks(PANEL).enumerate() {
+                self.backward[(panel * outputs + row) * PANEL..][..x.len()].copy_from_slice(x);
+            }
+        }
+    }
 }
 
 /// `c[m, n] (+)= a[m, k] · panels`, split over threads by rows, or by panels when rows are few.

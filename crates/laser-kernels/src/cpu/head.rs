@@ -3,7 +3,8 @@
 use super::gemm::{Packed, gemm_parallel, gemm_transposed_parallel};
 use super::par::{Par, Shared};
 use super::simd::{LANES, exp, simd_fn};
-use super::{Isa, with_scratch};
+use super::{Buffer, Isa, with_scratch};
+use crate::HeadWeightGradient;
 
 /// Logits held at a time. The block length changes no result.
 const MAX_LOGITS: usize = 1 << 22;
@@ -135,7 +136,7 @@ pub(crate) fn gather_backward(
     dlogp: &[f32],
     dentropy: Option<&[f32]>,
     dhidden: &mut [f32],
-    dweight: &mut [f32],
+    mut dweight: HeadWeightGradient<Buffer>,
 ) {
     let (rows, vocab, width) = (lse.len(), head.outputs, head.inputs);
     if rows == 0 {
@@ -143,7 +144,10 @@ pub(crate) fn gather_backward(
     }
     let k = ids.len() / rows;
     assert!(ids.len() == rows * k && dlogp.len() == ids.len() && entropy.len() == rows);
-    assert!(hidden.len().min(dhidden.len()) >= rows * width && dweight.len() == vocab * width);
+    assert!(
+        hidden.len().min(dhidden.len()) >= rows * width,
+        "hidden rows"
+    );
     assert!(
         !head.backward.is_empty(),
         "the head was packed for inference only"
@@ -191,7 +195,21 @@ pub(crate) fn gather_backward(
                 dhidden,
                 false,
             );
-            gemm_transposed_parallel(par, isa, vocab, width, n, logits, hidden, dweight);
+            match &mut dweight {
+                HeadWeightGradient::Frozen => {}
+                HeadWeightGradient::Row(id, row) => {
+                    let slopes = logits.chunks_exact(vocab).map(|l| l[*id as usize]);
+                    for (slope, hidden) in slopes.zip(hidden.chunks_exact(width)) {
+                        row.iter_mut()
+                            .zip(hidden)
+                            .for_each(|(g, h)| *g += slope * h);
+                    }
+                }
+                HeadWeightGradient::Whole(dweight) => {
+                    assert!(dweight.len() == vocab * width, "head shape");
+                    gemm_transposed_parallel(par, isa, vocab, width, n, logits, hidden, dweight);
+                }
+            }
         }
     });
 }

@@ -14,6 +14,7 @@ mod rows;
 mod simd;
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 pub use attention::KvCache;
 pub use buffer::Buffer;
@@ -21,7 +22,7 @@ pub use gemm::Packed;
 pub use rows::NormLayout;
 pub use simd::Isa;
 
-use crate::{AdamW, AttentionShape, Backend, Segments};
+use crate::{AdamW, AttentionShape, Backend, HeadWeightGradient, Segments};
 use gemm::{gemm_parallel, gemm_transposed_parallel};
 use par::{Par, Shared};
 
@@ -152,6 +153,41 @@ impl Backend for Cpu {
         packed.fill(&self.par, w, outputs, inputs, train);
     }
 
+    fn pack_row(&self, w: &Buffer, row: usize, packed: &mut Packed) {
+        packed.fill_row(w, row);
+    }
+
+    fn scale(&self, x: &mut Buffer, factor: f32) {
+        let (n, x) = (x.len(), Shared::new(x));
+        self.par.blocks(n, 16, 1 << 15, |from, to| {
+            let x = unsafe { std::slice::from_raw_parts_mut(x.at(from), to - from) };
+            x.iter_mut().for_each(|x| *x *= factor);
+        });
+    }
+
+    fn copy_columns(
+        &self,
+        rows: usize,
+        width: usize,
+        columns: Range<usize>,
+        from: &Buffer,
+        to: &mut Buffer,
+    ) {
+        assert!(
+            from.len() >= rows * width && columns.end <= width,
+            "columns"
+        );
+        let n = columns.len();
+        to.resize(rows * n);
+        let out = Shared::new(to);
+        self.par.blocks(rows, 1, 64, |first, last| {
+            for r in first..last {
+                let row = &from[r * width..][columns.clone()];
+                unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), out.at(r * n), n) };
+            }
+        });
+    }
+
     fn embed(&self, table: &Buffer, width: usize, ids: &[u32], out: &mut Buffer) {
         rows::embed(&self.par, width, table, ids, out);
     }
@@ -191,8 +227,9 @@ impl Backend for Cpu {
         dy: &Buffer,
         dx: &mut Buffer,
         accumulate: bool,
-        dw: &mut Buffer,
+        dw: Option<&mut Buffer>,
     ) {
+        let dw = dw.map(|dw| &mut dw[..]);
         rows::rms_norm_backward(
             &self.par, self.isa, layout, rows, x, w, inv, dy, dx, accumulate, dw,
         );
@@ -384,7 +421,7 @@ impl Backend for Cpu {
         dlogp: &[f32],
         dentropy: Option<&[f32]>,
         dhidden: &mut Buffer,
-        dweight: &mut Buffer,
+        dweight: HeadWeightGradient<Buffer>,
     ) {
         head::gather_backward(
             &self.par, self.isa, hidden, head, ids, lse, entropy, dlogp, dentropy, dhidden, dweight,

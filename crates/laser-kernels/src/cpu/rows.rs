@@ -166,29 +166,33 @@ pub(crate) fn rms_norm_backward(
     dy: &[f32],
     dx: &mut [f32],
     accumulate: bool,
-    dw: &mut [f32],
+    dw: Option<&mut [f32]>,
 ) {
+    let weights = dw.as_ref().map_or(w.len(), |dw| w.len().min(dw.len()));
     layout.check(
         rows,
         x.len().min(dy.len()).min(dx.len()),
         inv.len(),
-        w.len().min(dw.len()),
+        weights,
     );
-    let (dw, dx) = (Shared::new(dw), Shared::new(dx));
-    par.blocks(layout.width, LANES, LANES, |from, to| unsafe {
-        let at = layout.offset + from;
-        let (x, dy) = (x.as_ptr().add(at), dy.as_ptr().add(at));
-        rms_norm_weight_gradient(
-            isa,
-            layout,
-            x,
-            inv.as_ptr(),
-            rows,
-            to - from,
-            dy,
-            dw.at(from),
-        );
-    });
+    if let Some(dw) = dw {
+        let dw = Shared::new(dw);
+        par.blocks(layout.width, LANES, LANES, |from, to| unsafe {
+            let at = layout.offset + from;
+            let (x, dy) = (x.as_ptr().add(at), dy.as_ptr().add(at));
+            rms_norm_weight_gradient(
+                isa,
+                layout,
+                x,
+                inv.as_ptr(),
+                rows,
+                to - from,
+                dy,
+                dw.at(from),
+            );
+        });
+    }
+    let dx = Shared::new(dx);
     par.blocks(rows, 1, 32, |from, to| unsafe {
         for r in from..to {
             let at = r * layout.stride + layout.offset;

@@ -2,7 +2,7 @@
 //!
 //! The objective is `Σ c · y` with made-up `c`, so that `c` is the gradient of the output.
 
-use laser_kernels::{Backend, NormLayout, reference};
+use laser_kernels::{Backend, HeadWeightGradient, NormLayout, reference};
 
 use crate::common::*;
 use crate::forward::{HEAD_SHAPES, LINEAR_SHAPES};
@@ -69,8 +69,30 @@ fn check_rms_norm<B: Backend>(b: &B, layout: NormLayout, rows: usize) {
         };
         let (mut dx, mut dw) = (upload(b, &start), upload(b, &dw0));
         b.rms_norm_backward(
-            layout, rows, &x_, &w_, &inv, &c_, &mut dx, accumulate, &mut dw,
+            layout,
+            rows,
+            &x_,
+            &w_,
+            &inv,
+            &c_,
+            &mut dx,
+            accumulate,
+            Some(&mut dw),
         );
+        // A frozen norm passes the same gradient on.
+        let mut frozen = upload(b, &start);
+        b.rms_norm_backward(
+            layout,
+            rows,
+            &x_,
+            &w_,
+            &inv,
+            &c_,
+            &mut frozen,
+            accumulate,
+            None,
+        );
+        assert_eq!(download(b, &frozen, x.len()), download(b, &dx, x.len()));
         let want_dx = sum(&wide(&start), &want_dx);
         assert_close(
             &format!("dx of {layout:?}"),
@@ -275,7 +297,7 @@ fn head_gather_backward_equals_finite_differences<B: Backend>(b: &B) {
                 &dlogp,
                 dentropy,
                 &mut dhidden,
-                &mut dweight,
+                HeadWeightGradient::Whole(&mut dweight),
             );
             let objective = |hidden: &[f64], w: &[f64]| {
                 let head = reference::head_gather(hidden, w, vocab, width, &ids);
@@ -287,6 +309,30 @@ fn head_gather_backward_equals_finite_differences<B: Backend>(b: &B) {
             assert_close("dhidden", &download(b, &dhidden, h.len()), &want, TOLERANCE);
             let want = sum(&wide(&dw0), &gradient(&w_, |w| objective(&h, w)));
             assert_close("dweight", &download(b, &dweight, w.len()), &want, TOLERANCE);
+
+            // A frozen head passes the same gradient on; a trained row gets its own part.
+            let (id, whole) = (ids[0] as usize, download(b, &dhidden, hidden.len()));
+            let row = id * width..(id + 1) * width;
+            let mut drow = upload(b, &dw0[row.clone()]);
+            for dweight in [
+                HeadWeightGradient::Frozen,
+                HeadWeightGradient::Row(id as u32, &mut drow),
+            ] {
+                let mut dhidden = unset(b, hidden.len());
+                b.head_gather_backward(
+                    &hidden_,
+                    &packed,
+                    &ids,
+                    &kept.lse,
+                    &kept.entropy,
+                    &dlogp,
+                    dentropy,
+                    &mut dhidden,
+                    dweight,
+                );
+                assert_eq!(download(b, &dhidden, hidden.len()), whole);
+            }
+            assert_close("drow", &download(b, &drow, width), &want[row], TOLERANCE);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use laser_kernels::{AdamW, Backend, Cpu, Isa, NormLayout};
+use laser_kernels::{AdamW, Backend, Cpu, HeadWeightGradient, Isa, NormLayout};
 
 use crate::common::*;
 use crate::decoding::decode;
@@ -70,7 +70,17 @@ fn everything<B: Backend>(b: &B) -> Vec<(&'static str, Vec<f32>)> {
         let (y, inv) = rms_norm(b, layout, &x, &w, 1e-6);
         let [x_, w, inv_, dy] = [&x, &w, &inv, &y].map(|v| upload(b, v));
         let (mut dx, mut dw) = (upload(b, &x), b.zeros(layout.width));
-        b.rms_norm_backward(layout, rows, &x_, &w, &inv_, &dy, &mut dx, true, &mut dw);
+        b.rms_norm_backward(
+            layout,
+            rows,
+            &x_,
+            &w,
+            &inv_,
+            &dy,
+            &mut dx,
+            true,
+            Some(&mut dw),
+        );
         results.push(("rms_norm", y));
         results.push(("rms_norm inv", inv));
         results.push(("rms_norm dx", download(b, &dx, x.len())));
@@ -308,7 +318,7 @@ fn gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B) {
                 &dy,
                 &mut dx,
                 false,
-                &mut buffer,
+                Some(&mut buffer),
             );
             download(b, &buffer, dw.len())
         });
@@ -365,7 +375,7 @@ impl HeadBatch {
             &self.dlogp[rows.start * self.k..rows.end * self.k],
             Some(&self.dentropy[rows]),
             &mut dhidden,
-            &mut dw,
+            HeadWeightGradient::Whole(&mut dw),
         );
         b.download(&dw, dweight);
         download(b, &dhidden, hidden.len())

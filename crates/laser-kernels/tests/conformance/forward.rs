@@ -10,6 +10,8 @@ on_every_backend! {
     buffers_keep_what_is_uploaded
     embed_copies_the_rows_of_the_table
     rows_are_gathered_and_scattered_back
+    columns_are_copied_and_numbers_scaled
+    a_row_packed_anew_gives_the_bits_of_a_whole_packing
     linear_equals_the_reference
     linear_equals_the_reference_at_any_shape
     rms_norm_equals_the_reference
@@ -73,6 +75,53 @@ fn embed_copies_the_rows_of_the_table<B: Backend>(b: &B) {
         b.embed(&upload(b, &table), width, &ids, &mut out);
         let want = reference::embed(&wide(&table), width, &ids);
         assert_close("embed", &download(b, &out, ids.len() * width), &want, 0.0);
+    }
+}
+
+fn columns_are_copied_and_numbers_scaled<B: Backend>(b: &B) {
+    for (rows, width, columns) in [(1, 1, 0..1), (150, 7, 2..5), (9, 130, 33..130)] {
+        let values = Numbers::new(3).floats(rows * width);
+        let mut out = unset(b, 1);
+        b.copy_columns(rows, width, columns.clone(), &upload(b, &values), &mut out);
+        let want: Vec<f32> = values
+            .chunks(width)
+            .flat_map(|row| row[columns.clone()].to_vec())
+            .collect();
+        assert_same_bits("columns", &download(b, &out, want.len()), &want);
+        b.scale(&mut out, 0.3);
+        let want: Vec<f32> = want.iter().map(|x| x * 0.3).collect();
+        assert_same_bits("scaled", &download(b, &out, want.len()), &want);
+    }
+}
+
+fn a_row_packed_anew_gives_the_bits_of_a_whole_packing<B: Backend>(b: &B) {
+    for (rows, outputs, inputs) in LINEAR_SHAPES {
+        let mut numbers = Numbers::new(4);
+        let (mut w, x) = (
+            numbers.floats(outputs * inputs),
+            numbers.floats(rows * inputs),
+        );
+        let dy = numbers.floats(rows * outputs);
+        let [x, dy] = [&x, &dy].map(|v| upload(b, v));
+        let products = |w: &B::Packed| {
+            let (mut y, mut dx) = (unset(b, rows * outputs), unset(b, rows * inputs));
+            b.linear(rows, &x, w, None, &mut y, false);
+            b.linear_backward_input(rows, &dy, w, &mut dx, false);
+            [
+                download(b, &y, rows * outputs),
+                download(b, &dx, rows * inputs),
+            ]
+        };
+        let mut repacked = packed(b, &w, outputs, inputs);
+        let row = outputs - 1;
+        numbers
+            .floats(inputs)
+            .swap_with_slice(&mut w[row * inputs..]);
+        b.pack_row(&upload(b, &w), row, &mut repacked);
+        assert_eq!(
+            products(&repacked),
+            products(&packed(b, &w, outputs, inputs))
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use laser_kernels::{Backend, NormLayout};
+use laser_kernels::{Backend, HeadWeightGradient, NormLayout};
 
 use crate::common::*;
 
@@ -64,7 +64,7 @@ fn ids_outside_a_table_panic<B: Backend>(b: &B) {
             &zeros,
             None,
             &mut dhidden,
-            &mut dw,
+            HeadWeightGradient::Whole(&mut dw),
         );
     });
 }
