@@ -106,7 +106,7 @@ pub fn run(args: Args) -> Result<()> {
     };
     let config = ModelConfig::from_json(&raw)?;
     let weights = init_weights(&config, 1);
-    let decoder = Decoder::new(&cpu, config, &weights, 512, true);
+    let decoder = Decoder::new(&cpu, config, weights, 512, true);
     let threads = cpu.threads();
     let pool = cpu.clone();
     let decoding = decode(&args, &s, &cpu, &decoder)?;
@@ -161,8 +161,8 @@ fn train_step(args: &Args, s: &Shape, cpu: &Cpu, mut decoder: Decoder<Cpu>) -> R
     let segments = Segments::from_lengths(std::iter::repeat_n(length, sequences));
     let rows: Vec<u32> = (0..tokens as u32).collect();
     let targets: Vec<u32> = (0..tokens).map(|i| ids[(i + 1) % tokens]).collect();
-    let mut ws = Workspace::new(cpu, &decoder.config);
-    let mut gradients = Gradients::zeros(cpu, &decoder.layout);
+    let mut ws = Workspace::new(cpu, &decoder.config, Retain::Everything);
+    let mut gradients = Gradients::zeros(cpu, &decoder);
     let mut moments = Moments::new(cpu, &decoder);
     let optimizer = Optimizer::default();
     let dlogp = vec![-1.0 / tokens as f32; tokens];

@@ -128,6 +128,8 @@ pub trait Backend: Send + Sync {
     fn resize(&self, buffer: &mut Self::Buffer, len: usize);
     /// Host to device; resizes.
     fn upload(&self, from: &[f32], to: &mut Self::Buffer);
+    /// Host to device, from the float `at` on.
+    fn upload_range(&self, from: &[f32], at: usize, to: &mut Self::Buffer);
     /// Device to host: the first `to.len()` floats.
     fn download(&self, from: &Self::Buffer, to: &mut [f32]);
     /// Sets every float to zero.

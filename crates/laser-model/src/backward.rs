@@ -1,8 +1,45 @@
 //! The backward pass over a packed batch.
 
-use laser_kernels::Backend;
+use laser_kernels::{Backend, HeadWeightGradient};
 
-use crate::{Decoder, Gathered, Gradients, Workspace};
+use crate::workspace::AdapterScratch;
+use crate::{Decoder, Gathered, Retain, Workspace};
+
+/// Gradients of a step, summed over its micro-batches.
+pub struct Gradients<B: Backend> {
+    /// One buffer per trained tensor; complete after [`Decoder::finish`].
+    pub tensors: Vec<B::Buffer>,
+    /// What a tied embedding receives from its lookups: the ids of each micro-batch and the
+    /// gradients of their rows. They wait for the end of the step so that the head's share always
+    /// comes first, and the sum does not depend on where micro-batches were cut.
+    lookups: Vec<(Vec<u32>, B::Buffer)>,
+}
+
+impl<B: Backend> Gradients<B> {
+    /// Zeros for every trained tensor.
+    pub fn zeros(backend: &B, decoder: &Decoder<B>) -> Self {
+        let tensors = decoder.trained().iter().map(|t| backend.zeros(t.len()));
+        Gradients {
+            tensors: tensors.collect(),
+            lookups: Vec::new(),
+        }
+    }
+
+    /// Sets all to zero.
+    pub fn clear(&mut self, backend: &B) {
+        self.tensors.iter_mut().for_each(|g| backend.fill_zero(g));
+        self.lookups.clear();
+    }
+
+    /// Euclidean norm of all gradients together.
+    pub fn norm(&self, backend: &B) -> f64 {
+        self.tensors
+            .iter()
+            .map(|g| backend.sum_of_squares(g))
+            .sum::<f64>()
+            .sqrt()
+    }
+}
 
 /// The gradient of a loss by what [`Decoder::gather`] gave.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,6 +79,10 @@ impl<B: Backend> Decoder<B> {
     ) {
         let c = &self.config;
         let (n, rows, hidden) = (gathered.rows.len(), ws.ids.len(), c.hidden_size);
+        assert!(
+            ws.retain != Retain::Nothing,
+            "the forward pass kept nothing for a backward pass"
+        );
         let g = &mut gradients.tensors;
         for buffer in [&mut ws.dhead_hidden, &mut ws.dhead_x] {
             backend.resize(buffer, n * hidden);
@@ -49,6 +90,10 @@ impl<B: Backend> Decoder<B> {
         for buffer in [&mut ws.dx, &mut ws.dhidden, &mut ws.normed] {
             backend.resize(buffer, rows * hidden);
         }
+        let dhead = match &self.adapter {
+            Some(adapter) => adapter.head_gradient(g),
+            None => HeadWeightGradient::Whole(&mut g[self.layout.head]),
+        };
         backend.head_gather_backward(
             &ws.head_hidden,
             &self.packed[self.layout.head],
@@ -58,7 +103,7 @@ impl<B: Backend> Decoder<B> {
             head.logp,
             head.entropy,
             &mut ws.dhead_hidden,
-            &mut g[self.layout.head],
+            dhead,
         );
         if let Some(dhidden) = head.hidden {
             let own_rows: Vec<u32> = (0..n as u32).collect();
@@ -74,14 +119,19 @@ impl<B: Backend> Decoder<B> {
             &ws.dhead_hidden,
             &mut ws.dhead_x,
             false,
-            &mut g[self.layout.norm],
+            self.norm_gradient(self.layout.norm, g),
         );
         backend.fill_zero(&mut ws.dx);
         backend.scatter_add_rows(hidden, &ws.dhead_x, &gathered.rows, &mut ws.dx);
         for l in (0..c.layers).rev() {
+            if ws.retain == Retain::Inputs && ws.held != Some(l) {
+                self.block(backend, ws, l, rows);
+            }
             self.block_backward(backend, ws, l, rows, g);
         }
-        if self.config.tied {
+        if self.adapter.is_some() {
+            // The embedding is frozen.
+        } else if self.config.tied {
             let mut dx = backend.zeros(0);
             backend.copy(&ws.dx, &mut dx);
             gradients.lookups.push((ws.ids.clone(), dx));
@@ -98,6 +148,43 @@ impl<B: Backend> Decoder<B> {
         }
     }
 
+    /// Where the gradient of a norm's weight goes.
+    fn norm_gradient<'g>(
+        &self,
+        tensor: usize,
+        g: &'g mut [B::Buffer],
+    ) -> Option<&'g mut B::Buffer> {
+        self.adapter.is_none().then(|| &mut g[tensor])
+    }
+
+    /// Adds the gradient of a weight, and of its bias, for `y = x Wᵀ + bias`.
+    #[allow(clippy::too_many_arguments)]
+    fn weight_gradient(
+        &self,
+        backend: &B,
+        (tensor, bias): (usize, Option<usize>),
+        rows: usize,
+        dy: &B::Buffer,
+        x: &B::Buffer,
+        scratch: &mut AdapterScratch<B>,
+        g: &mut [B::Buffer],
+    ) {
+        let spec = &self.layout.tensors[tensor];
+        let (outputs, inputs) = (spec.rows, spec.cols);
+        if let Some(adapter) = &self.adapter {
+            return adapter.backward(backend, tensor, rows, outputs, dy, x, scratch, g);
+        }
+        let (dw, dbias) = match bias {
+            None => (&mut g[tensor], None),
+            // The bias follows its matrix in the layout.
+            Some(bias) => {
+                let (left, right) = g.split_at_mut(bias);
+                (&mut left[tensor], right.first_mut())
+            }
+        };
+        backend.linear_backward_weight(rows, dy, x, outputs, inputs, dw, dbias);
+    }
+
     /// `ws.dx`: gradient of the block's output in, of its input out.
     fn block_backward(
         &self,
@@ -108,12 +195,7 @@ impl<B: Backend> Decoder<B> {
         g: &mut [B::Buffer],
     ) {
         let c = &self.config;
-        let (a, t, hidden, ffn) = (
-            c.attention,
-            self.layout.layers[l],
-            c.hidden_size,
-            c.intermediate_size,
-        );
+        let (a, t, ffn) = (c.attention, self.layout.layers[l], c.intermediate_size);
         let norm = self.hidden_norm();
         let Workspace {
             layers,
@@ -124,16 +206,20 @@ impl<B: Backend> Decoder<B> {
             dqkv_raw,
             dhidden,
             dx,
+            adapter: scratch,
+            retain,
+            streams,
             ..
         } = ws;
-        let s = &mut layers[l];
+        let s = &mut layers[retain.slot(l)];
+        let x = &streams[retain.stream(l)];
         backend.resize(act, rows * ffn);
         backend.resize(dgate_up, rows * 2 * ffn);
         backend.resize(dqkv, rows * a.qkv_width());
 
         // Feed-forward: x_out = x_mid + down(swiglu(gate_up(norm(x_mid)))).
         backend.swiglu(rows, ffn, &s.gate_up, act);
-        backend.linear_backward_weight(rows, dx, act, hidden, ffn, &mut g[t.down], None);
+        self.weight_gradient(backend, (t.down, None), rows, dx, act, scratch, g);
         backend.linear_backward_input(rows, dx, &self.packed[t.down], act, false);
         backend.swiglu_backward(rows, ffn, &s.gate_up, act, dgate_up);
         let w = &self.weights[t.mlp_norm];
@@ -146,14 +232,14 @@ impl<B: Backend> Decoder<B> {
             normed,
             &mut s.mlp_inv,
         );
-        backend.linear_backward_weight(
+        self.weight_gradient(
+            backend,
+            (t.gate_up, None),
             rows,
             dgate_up,
             normed,
-            2 * ffn,
-            hidden,
-            &mut g[t.gate_up],
-            None,
+            scratch,
+            g,
         );
         backend.linear_backward_input(rows, dgate_up, &self.packed[t.gate_up], dhidden, false);
         backend.rms_norm_backward(
@@ -165,22 +251,21 @@ impl<B: Backend> Decoder<B> {
             dhidden,
             dx,
             true,
-            &mut g[t.mlp_norm],
+            self.norm_gradient(t.mlp_norm, g),
         );
 
         // Attention: x_mid = x + output(attention(rope(qk_norm(qkv(norm(x)))))).
-        let (q_width, qkv_width) = (a.q_width(), a.qkv_width());
-        backend.linear_backward_weight(
+        self.weight_gradient(
+            backend,
+            (t.output, None),
             rows,
             dx,
             &s.attention,
-            hidden,
-            q_width,
-            &mut g[t.output],
-            None,
+            scratch,
+            g,
         );
         let dattention = act;
-        backend.resize(dattention, rows * q_width);
+        backend.resize(dattention, rows * a.q_width());
         backend.linear_backward_input(rows, dx, &self.packed[t.output], dattention, false);
         backend.attention_backward(
             a,
@@ -207,7 +292,7 @@ impl<B: Backend> Decoder<B> {
                         dqkv,
                         dqkv_raw,
                         false,
-                        &mut g[w],
+                        self.norm_gradient(w, g),
                     );
                 }
                 dqkv_raw
@@ -217,42 +302,24 @@ impl<B: Backend> Decoder<B> {
         backend.rms_norm(
             norm,
             rows,
-            &s.x,
+            x,
             w,
             c.rms_norm_eps,
             normed,
             &mut s.attention_inv,
         );
-        match t.qkv_bias {
-            None => {
-                backend.linear_backward_weight(
-                    rows,
-                    dqkv,
-                    normed,
-                    qkv_width,
-                    hidden,
-                    &mut g[t.qkv],
-                    None,
-                );
-            }
-            Some(b) => {
-                // The bias follows its matrix in the layout.
-                let (left, right) = g.split_at_mut(b);
-                let (dw, db) = (&mut left[t.qkv], &mut right[0]);
-                backend.linear_backward_weight(rows, dqkv, normed, qkv_width, hidden, dw, Some(db));
-            }
-        }
+        self.weight_gradient(backend, (t.qkv, t.qkv_bias), rows, dqkv, normed, scratch, g);
         backend.linear_backward_input(rows, dqkv, &self.packed[t.qkv], dhidden, false);
         backend.rms_norm_backward(
             norm,
             rows,
-            &s.x,
+            x,
             w,
             &s.attention_inv,
             dhidden,
             dx,
             true,
-            &mut g[t.attention_norm],
+            self.norm_gradient(t.attention_norm, g),
         );
     }
 }

@@ -1,15 +1,18 @@
 //! Checkpoint folders in the Hugging Face layout.
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+mod read;
+mod write;
 
-use half::{bf16, f16};
+use std::path::Path;
+
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
-use crate::{Layout, ModelConfig, ModelError};
+use crate::{ModelConfig, ModelError};
+pub use read::Stored;
+use read::append_f32;
+pub use write::{Source, WeightType, write_tensors, write_weights};
 
 /// Reads `config.json` of a checkpoint folder.
 pub fn load_config(dir: &Path) -> Result<ModelConfig, ModelError> {
@@ -39,135 +42,6 @@ fn read_json(path: &Path) -> Result<Map<String, Value>, ModelError> {
     let text = std::fs::read_to_string(path).map_err(|e| ModelError::io(path, e))?;
     serde_json::from_str(&text)
         .map_err(|e| ModelError::invalid(path, format!("not a JSON object: {e}")))
-}
-
-/// Reads the weights of a folder, `model.safetensors` or the shards that
-/// `model.safetensors.index.json` lists, converted to `f32`, in the layout's order.
-pub fn load_weights(dir: &Path, config: &ModelConfig) -> Result<Vec<Vec<f32>>, ModelError> {
-    let index = dir.join("model.safetensors.index.json");
-    let files: Vec<PathBuf> = if index.exists() {
-        let json = read_json(&index)?;
-        let map = json
-            .get("weight_map")
-            .and_then(Value::as_object)
-            .ok_or_else(|| ModelError::invalid(&index, "the object 'weight_map' is missing"))?;
-        let mut names: Vec<_> = map.values().filter_map(Value::as_str).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.iter().map(|n| dir.join(n)).collect()
-    } else {
-        vec![dir.join("model.safetensors")]
-    };
-    load_tensors(&files, config)
-}
-
-/// Reads tensors under the names of the weights from some files, converted to `f32`, in the
-/// layout's order.
-pub fn load_tensors(files: &[PathBuf], config: &ModelConfig) -> Result<Vec<Vec<f32>>, ModelError> {
-    let maps = files
-        .iter()
-        .map(|path| {
-            let file = File::open(path).map_err(|e| ModelError::io(path, e))?;
-            // The map is private and read-only; a file that is truncated meanwhile would fault,
-            // as with every memory-mapped loader.
-            unsafe { memmap2::Mmap::map(&file) }.map_err(|e| ModelError::io(path, e))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut tensors = HashMap::new();
-    for (path, map) in files.iter().zip(&maps) {
-        let shard = SafeTensors::deserialize(map).map_err(|e| ModelError::invalid(path, e))?;
-        for name in shard.names() {
-            let view = shard
-                .tensor(name)
-                .map_err(|e| ModelError::invalid(path, e))?;
-            tensors.insert(name.to_string(), (path, view));
-        }
-    }
-    let layout = Layout::new(config);
-    layout
-        .tensors
-        .iter()
-        .map(|spec| {
-            let mut data = Vec::with_capacity(spec.rows * spec.cols);
-            for part in &spec.parts {
-                let (path, view) = tensors.get(&part.name).ok_or_else(|| {
-                    let dir = files
-                        .first()
-                        .and_then(|f| f.parent())
-                        .unwrap_or(Path::new("."));
-                    ModelError::invalid(dir, format!("tensor '{}' is missing", part.name))
-                })?;
-                let expected = spec.part_shape(part);
-                if view.shape() != expected {
-                    return Err(ModelError::invalid(
-                        path,
-                        format!(
-                            "tensor '{}' has shape {:?}, expected {expected:?}",
-                            part.name,
-                            view.shape()
-                        ),
-                    ));
-                }
-                append_f32(view, &mut data).map_err(|dtype| {
-                    ModelError::invalid(
-                        path,
-                        format!(
-                            "tensor '{}' has dtype {dtype:?}; F32, F16 and BF16 are supported",
-                            part.name
-                        ),
-                    )
-                })?;
-            }
-            Ok(data)
-        })
-        .collect()
-}
-
-fn append_f32(view: &TensorView, out: &mut Vec<f32>) -> Result<(), Dtype> {
-    let bytes = view.data();
-    match view.dtype() {
-        Dtype::F32 => out.extend(
-            bytes
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-        ),
-        Dtype::F16 => out.extend(
-            bytes
-                .chunks_exact(2)
-                .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()),
-        ),
-        Dtype::BF16 => out.extend(
-            bytes
-                .chunks_exact(2)
-                .map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()),
-        ),
-        other => return Err(other),
-    }
-    Ok(())
-}
-
-/// The bytes of a `model.safetensors` in `f32`, from host tensors in the layout's order.
-pub fn weights_to_bytes(config: &ModelConfig, tensors: &[Vec<f32>]) -> Result<Vec<u8>, ModelError> {
-    let layout = Layout::new(config);
-    let mut named = Vec::new();
-    let bytes: Vec<Vec<u8>> = tensors
-        .iter()
-        .map(|t| t.iter().flat_map(|x| x.to_le_bytes()).collect())
-        .collect();
-    for (spec, data) in layout.tensors.iter().zip(&bytes) {
-        for part in &spec.parts {
-            let range = spec.part_range(part);
-            let view = TensorView::new(
-                Dtype::F32,
-                spec.part_shape(part),
-                &data[range.start * 4..range.end * 4],
-            )
-            .map_err(|e| ModelError::Text(format!("tensor '{}': {e}", part.name)))?;
-            named.push((part.name.clone(), view));
-        }
-    }
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize(named, Some(metadata)).map_err(|e| ModelError::Text(e.to_string()))
 }
 
 /// The bytes of a safetensors file of named `f32` vectors.
@@ -205,8 +79,11 @@ pub fn load_vectors<const N: usize>(
         let view = file
             .tensor(name)
             .map_err(|e| ModelError::invalid(path, format!("'{name}': {e}")))?;
-        append_f32(&view, vector)
-            .map_err(|dtype| ModelError::invalid(path, format!("'{name}' has dtype {dtype:?}")))?;
+        if view.dtype() != Dtype::F32 {
+            let problem = format!("'{name}' has dtype {:?} instead of F32", view.dtype());
+            return Err(ModelError::invalid(path, problem));
+        }
+        append_f32(view.dtype(), view.data(), vector);
     }
     Ok(vectors)
 }

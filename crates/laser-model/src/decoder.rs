@@ -2,7 +2,8 @@
 
 use laser_kernels::{Backend, NormLayout, Segments};
 
-use crate::{Layout, ModelConfig};
+use crate::adapter::Adapter;
+use crate::{Layout, ModelConfig, TensorSpec, Workspace};
 
 /// A decoder with its weights.
 pub struct Decoder<B: Backend> {
@@ -10,61 +11,13 @@ pub struct Decoder<B: Backend> {
     pub config: ModelConfig,
     /// Tensors, in the order of `weights`.
     pub layout: Layout,
-    /// The weights; call [`Decoder::refresh`] after changing them.
-    pub weights: Vec<B::Buffer>,
+    /// The weights, those of the base model where there is an adapter.
+    pub(crate) weights: Vec<B::Buffer>,
     pub(crate) packed: Vec<B::Packed>,
     pub(crate) rope: B::Buffer,
     context: usize,
-    trainable: bool,
-}
-
-/// Gradients of a step, summed over its micro-batches.
-pub struct Gradients<B: Backend> {
-    /// One buffer per tensor of the layout; complete after [`Decoder::finish`].
-    pub tensors: Vec<B::Buffer>,
-    /// What a tied embedding receives from its lookups: the ids of each micro-batch and the
-    /// gradients of their rows. They wait for the end of the step so that the head's share always
-    /// comes first, and the sum does not depend on where micro-batches were cut.
-    pub(crate) lookups: Vec<(Vec<u32>, B::Buffer)>,
-}
-
-/// What the forward pass keeps of a block for its backward.
-pub(crate) struct LayerActivations<B: Backend> {
-    pub x: B::Buffer,
-    pub attention_inv: B::Buffer,
-    /// Before the norms of query and key heads; empty without them.
-    pub qkv_raw: B::Buffer,
-    pub qk_inv: [B::Buffer; 2],
-    pub qkv: B::Buffer,
-    pub attention: B::Buffer,
-    pub lse: B::Buffer,
-    pub x_mid: B::Buffer,
-    pub mlp_inv: B::Buffer,
-    pub gate_up: B::Buffer,
-}
-
-/// Memory of forward and backward passes, kept between calls so that steps allocate nothing.
-pub struct Workspace<B: Backend> {
-    pub(crate) ids: Vec<u32>,
-    pub(crate) positions: Vec<u32>,
-    pub(crate) segments: Segments,
-    pub(crate) layers: Vec<LayerActivations<B>>,
-    /// The residual stream; after the forward pass, of the last block.
-    pub(crate) x: B::Buffer,
-    /// Scratch of width `hidden`, `ffn`, `2 · ffn`, `qkv`.
-    pub(crate) normed: B::Buffer,
-    pub(crate) ffn: B::Buffer,
-    pub(crate) dgate_up: B::Buffer,
-    pub(crate) dqkv: B::Buffer,
-    pub(crate) dqkv_raw: B::Buffer,
-    pub(crate) dhidden: B::Buffer,
-    pub(crate) dx: B::Buffer,
-    /// The head's rows: before and after the last norm, and their gradients.
-    pub(crate) head_x: B::Buffer,
-    pub(crate) head_inv: B::Buffer,
-    pub(crate) head_hidden: B::Buffer,
-    pub(crate) dhead_hidden: B::Buffer,
-    pub(crate) dhead_x: B::Buffer,
+    pub(crate) trainable: bool,
+    pub(crate) adapter: Option<Adapter<B>>,
 }
 
 /// Log-probabilities at chosen rows of a batch.
@@ -82,102 +35,33 @@ pub struct Gathered {
     pub lse: Vec<f32>,
 }
 
-impl<B: Backend> Gradients<B> {
-    /// Zeros for every tensor.
-    pub fn zeros(backend: &B, layout: &Layout) -> Self {
-        let tensors = layout
-            .tensors
-            .iter()
-            .map(|t| backend.zeros(t.rows * t.cols))
-            .collect();
-        Gradients {
-            tensors,
-            lookups: Vec::new(),
-        }
-    }
-
-    /// Sets all to zero.
-    pub fn clear(&mut self, backend: &B) {
-        self.tensors.iter_mut().for_each(|g| backend.fill_zero(g));
-        self.lookups.clear();
-    }
-
-    /// Euclidean norm of all gradients together.
-    pub fn norm(&self, backend: &B) -> f64 {
-        self.tensors
-            .iter()
-            .map(|g| backend.sum_of_squares(g))
-            .sum::<f64>()
-            .sqrt()
-    }
-}
-
-impl<B: Backend> Workspace<B> {
-    /// Empty memory for a decoder.
-    pub fn new(backend: &B, config: &ModelConfig) -> Self {
-        let empty = || backend.zeros(0);
-        let layers = (0..config.layers)
-            .map(|_| LayerActivations {
-                x: empty(),
-                attention_inv: empty(),
-                qkv_raw: empty(),
-                qk_inv: [empty(), empty()],
-                qkv: empty(),
-                attention: empty(),
-                lse: empty(),
-                x_mid: empty(),
-                mlp_inv: empty(),
-                gate_up: empty(),
-            })
-            .collect();
-        Workspace {
-            ids: Vec::new(),
-            positions: Vec::new(),
-            segments: Segments::from_lengths([]),
-            layers,
-            x: empty(),
-            normed: empty(),
-            ffn: empty(),
-            dgate_up: empty(),
-            dqkv: empty(),
-            dqkv_raw: empty(),
-            dhidden: empty(),
-            dx: empty(),
-            head_x: empty(),
-            head_inv: empty(),
-            head_hidden: empty(),
-            dhead_hidden: empty(),
-            dhead_x: empty(),
-        }
-    }
-}
-
 impl<B: Backend> Decoder<B> {
-    /// A decoder from host tensors in the layout's order.
+    /// A decoder from host tensors in the layout's order, taken one by one, so that no second copy
+    /// of the weights need be in memory.
     ///
     /// `context` is the longest sequence it will see, in tokens; `trainable` also lays the
     /// weights out for the backward pass.
     pub fn new(
         backend: &B,
         config: ModelConfig,
-        tensors: &[Vec<f32>],
+        tensors: impl IntoIterator<Item = Vec<f32>>,
         context: usize,
         trainable: bool,
     ) -> Self {
         let layout = Layout::new(&config);
+        let weights: Vec<B::Buffer> = tensors
+            .into_iter()
+            .map(|t| {
+                let mut buffer = backend.zeros(t.len());
+                backend.upload(&t, &mut buffer);
+                buffer
+            })
+            .collect();
         assert_eq!(
-            tensors.len(),
+            weights.len(),
             layout.tensors.len(),
             "one host tensor per tensor of the layout"
         );
-        let weights = tensors
-            .iter()
-            .map(|t| {
-                let mut buffer = backend.zeros(t.len());
-                backend.upload(t, &mut buffer);
-                buffer
-            })
-            .collect::<Vec<_>>();
         let mut rope = backend.zeros(0);
         backend.upload(
             &config.rope.table(config.attention.head_dim, context),
@@ -192,6 +76,7 @@ impl<B: Backend> Decoder<B> {
             rope,
             context,
             trainable,
+            adapter: None,
         };
         decoder.refresh(backend);
         decoder
@@ -202,11 +87,15 @@ impl<B: Backend> Decoder<B> {
         self.context
     }
 
-    /// Lays the weights out anew after they changed.
+    /// Lays the weights out anew after the trained ones changed.
     pub fn refresh(&mut self, backend: &B) {
-        for (i, spec) in self.layout.tensors.iter().enumerate() {
+        if self.adapter.is_some() {
+            return self.merge(backend);
+        }
+        for i in 0..self.layout.tensors.len() {
+            let spec = &self.layout.tensors[i];
             // The embedding is a product's weight only when it is also the head.
-            if spec.is_matrix() && (i != self.layout.embed || self.layout.head == i) {
+            if spec.matrix && (i != self.layout.embed || self.layout.head == i) {
                 backend.pack(
                     &self.weights[i],
                     spec.rows,
@@ -218,19 +107,43 @@ impl<B: Backend> Decoder<B> {
         }
     }
 
-    /// Copies of all weights on the host, in the layout's order.
-    pub fn download(&self, backend: &B) -> Vec<Vec<f32>> {
-        self.download_like(backend, &self.weights)
+    /// The tensors that are trained: all of the layout, or those of the adapter.
+    pub fn trained(&self) -> &[TensorSpec] {
+        match &self.adapter {
+            Some(adapter) => &adapter.specs,
+            None => &self.layout.tensors,
+        }
     }
 
-    /// Host copies of buffers with the shapes of the weights, such as optimizer moments.
+    /// Their values, in the same order.
+    pub fn parameters(&self) -> &[B::Buffer] {
+        match &self.adapter {
+            Some(adapter) => &adapter.values,
+            None => &self.weights,
+        }
+    }
+
+    /// Their values, to be changed; call [`Decoder::refresh`] afterwards.
+    pub fn parameters_mut(&mut self) -> &mut [B::Buffer] {
+        match &mut self.adapter {
+            Some(adapter) => &mut adapter.values,
+            None => &mut self.weights,
+        }
+    }
+
+    /// Host copies of the trained tensors.
+    pub fn download(&self, backend: &B) -> Vec<Vec<f32>> {
+        self.download_like(backend, self.parameters())
+    }
+
+    /// Host copies of buffers with the shapes of the trained tensors, such as optimizer moments.
     pub fn download_like(&self, backend: &B, buffers: &[B::Buffer]) -> Vec<Vec<f32>> {
-        let copy = |(t, b): (&crate::TensorSpec, &B::Buffer)| {
+        let copy = |(t, b): (&TensorSpec, &B::Buffer)| {
             let mut host = vec![0.0; t.rows * t.cols];
             backend.download(b, &mut host);
             host
         };
-        self.layout.tensors.iter().zip(buffers).map(copy).collect()
+        self.trained().iter().zip(buffers).map(copy).collect()
     }
 
     pub(crate) fn hidden_norm(&self) -> NormLayout {
@@ -249,12 +162,24 @@ impl<B: Backend> Decoder<B> {
         [heads(a.heads, 0), heads(a.kv_heads, a.q_width())]
     }
 
-    /// Runs the decoder over `ids`, cut into sequences by `segments`. The activations stay in
-    /// `ws` for [`Decoder::gather`] and [`Decoder::backward`].
+    /// Runs the decoder over `ids`, cut into sequences by `segments`. What `ws` retains stays in it
+    /// for [`Decoder::gather`] and [`Decoder::backward`].
     ///
     /// # Panics
     /// When an id is outside the vocabulary or a sequence longer than [`Decoder::context`].
     pub fn forward(&self, backend: &B, ws: &mut Workspace<B>, ids: &[u32], segments: &Segments) {
+        self.forward_with(backend, ws, ids, segments, |_, _| {});
+    }
+
+    /// As [`Decoder::forward`]; `see` gets the queries, keys and values of every block.
+    pub(crate) fn forward_with(
+        &self,
+        backend: &B,
+        ws: &mut Workspace<B>,
+        ids: &[u32],
+        segments: &Segments,
+        mut see: impl FnMut(usize, &B::Buffer),
+    ) {
         let c = &self.config;
         let rows = ids.len();
         assert_eq!(rows, segments.tokens(), "ids and segments");
@@ -267,31 +192,28 @@ impl<B: Backend> Decoder<B> {
         ws.ids.extend_from_slice(ids);
         ws.positions = segments.positions();
         ws.segments = segments.clone();
-        backend.resize(&mut ws.x, rows * c.hidden_size);
+        ws.held = None;
+        backend.resize(&mut ws.streams[0], rows * c.hidden_size);
         backend.embed(
             &self.weights[self.layout.embed],
             c.hidden_size,
             ids,
-            &mut ws.x,
+            &mut ws.streams[0],
         );
         for l in 0..c.layers {
             self.block(backend, ws, l, rows);
+            see(l, &ws.layers[ws.retain.slot(l)].qkv);
+            self.block_output(backend, ws, l, rows);
         }
     }
 
-    fn block(&self, backend: &B, ws: &mut Workspace<B>, l: usize, rows: usize) {
+    /// What the backward pass of a block reads, from the stream before it.
+    pub(crate) fn block(&self, backend: &B, ws: &mut Workspace<B>, l: usize, rows: usize) {
         let c = &self.config;
         let (a, t) = (c.attention, self.layout.layers[l]);
-        let Workspace {
-            layers,
-            x,
-            normed,
-            ffn,
-            positions,
-            segments,
-            ..
-        } = ws;
-        let s = &mut layers[l];
+        let x = &ws.streams[ws.retain.stream(l)];
+        let s = &mut ws.layers[ws.retain.slot(l)];
+        let normed = &mut ws.normed;
         backend.resize(&mut s.attention_inv, rows);
         backend.resize(&mut s.mlp_inv, rows);
         backend.resize(&mut s.qkv, rows * a.qkv_width());
@@ -299,13 +221,11 @@ impl<B: Backend> Decoder<B> {
         backend.resize(&mut s.lse, rows * a.heads);
         backend.resize(&mut s.gate_up, rows * 2 * c.intermediate_size);
         backend.resize(normed, rows * c.hidden_size);
-        backend.resize(ffn, rows * c.intermediate_size);
 
-        backend.copy(x, &mut s.x);
         backend.rms_norm(
             self.hidden_norm(),
             rows,
-            &s.x,
+            x,
             &self.weights[t.attention_norm],
             c.rms_norm_eps,
             normed,
@@ -328,10 +248,17 @@ impl<B: Backend> Decoder<B> {
                 );
             }
         }
-        backend.rope(a, &mut s.qkv, positions, &self.rope, false);
-        backend.attention(a, &s.qkv, segments, &mut s.attention, &mut s.lse);
-        backend.linear(rows, &s.attention, &self.packed[t.output], None, x, true);
+        backend.rope(a, &mut s.qkv, &ws.positions, &self.rope, false);
+        backend.attention(a, &s.qkv, &ws.segments, &mut s.attention, &mut s.lse);
         backend.copy(x, &mut s.x_mid);
+        backend.linear(
+            rows,
+            &s.attention,
+            &self.packed[t.output],
+            None,
+            &mut s.x_mid,
+            true,
+        );
         backend.rms_norm(
             self.hidden_norm(),
             rows,
@@ -349,8 +276,19 @@ impl<B: Backend> Decoder<B> {
             &mut s.gate_up,
             false,
         );
-        backend.swiglu(rows, c.intermediate_size, &s.gate_up, ffn);
-        backend.linear(rows, ffn, &self.packed[t.down], None, x, true);
+        ws.held = Some(l);
+    }
+
+    /// The stream after a block, from what [`Decoder::block`] computed.
+    fn block_output(&self, backend: &B, ws: &mut Workspace<B>, l: usize, rows: usize) {
+        let ffn = self.config.intermediate_size;
+        let s = &ws.layers[ws.retain.slot(l)];
+        let x = &mut ws.streams[ws.retain.stream(l + 1)];
+        backend.resize(&mut ws.ffn, rows * ffn);
+        backend.swiglu(rows, ffn, &s.gate_up, &mut ws.ffn);
+        backend.copy(&s.x_mid, x);
+        let down = &self.packed[self.layout.layers[l].down];
+        backend.linear(rows, &ws.ffn, down, None, x, true);
     }
 
     /// Log-probabilities of `ids[R, K]` after the prefixes that end at `rows[R]` of the batch of
@@ -375,7 +313,8 @@ impl<B: Backend> Decoder<B> {
             backend.resize(buffer, n * c.hidden_size);
         }
         backend.resize(&mut ws.head_inv, n);
-        backend.gather_rows(c.hidden_size, &ws.x, &g.rows, &mut ws.head_x);
+        let x = &ws.streams[ws.retain.stream(c.layers)];
+        backend.gather_rows(c.hidden_size, x, &g.rows, &mut ws.head_x);
         backend.rms_norm(
             self.hidden_norm(),
             n,

@@ -2,7 +2,7 @@
 
 use laser_kernels::{Backend, Segments};
 
-use crate::{Decoder, Workspace};
+use crate::{Decoder, Retain, Workspace};
 
 /// The cache of sequences in flight, and the memory of a decoding step.
 pub struct GenerationState<B: Backend> {
@@ -64,7 +64,7 @@ impl<B: Backend> Decoder<B> {
         GenerationState {
             cache: backend.kv_cache(self.config.attention, self.config.layers, slots, capacity),
             capacity,
-            prefill: Workspace::new(backend, &self.config),
+            prefill: Workspace::new(backend, &self.config, Retain::Nothing),
             x: empty(),
             normed: empty(),
             inv: empty(),
@@ -91,17 +91,17 @@ impl<B: Backend> Decoder<B> {
         prompt: &[u32],
     ) {
         let segments = Segments::from_lengths([prompt.len()]);
-        self.forward(backend, &mut state.prefill, prompt, &segments);
         state.writes.clear();
         state.writes.extend((0..prompt.len()).map(|p| (slot, p)));
-        for (l, layer) in state.prefill.layers.iter().enumerate() {
-            backend.cache_write(&mut state.cache, l, &layer.qkv, &state.writes);
-        }
+        let (cache, writes) = (&mut state.cache, &state.writes);
+        self.forward_with(backend, &mut state.prefill, prompt, &segments, |l, qkv| {
+            backend.cache_write(cache, l, qkv, writes)
+        });
         let hidden = self.config.hidden_size;
         backend.resize(&mut state.x, hidden);
         backend.gather_rows(
             hidden,
-            &state.prefill.x,
+            &state.prefill.streams[0],
             &[prompt.len() as u32 - 1],
             &mut state.x,
         );

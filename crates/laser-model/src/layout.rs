@@ -16,6 +16,9 @@ pub struct TensorSpec {
     pub parts: Vec<Part>,
     /// How a fresh model fills it.
     pub init: Init,
+    /// A matrix, as opposed to a norm weight or a bias: two-dimensional on disk, and decayed by
+    /// the optimizer.
+    pub matrix: bool,
 }
 
 /// A named tensor inside a stored one.
@@ -41,14 +44,19 @@ pub enum Init {
 }
 
 impl TensorSpec {
-    /// A matrix, as opposed to a norm weight or a bias.
-    pub fn is_matrix(&self) -> bool {
-        matches!(self.init, Init::Normal | Init::ResidualNormal)
+    /// Floats.
+    pub fn len(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// Whether there are none, which no decoder has.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Shape of a part on disk.
     pub fn part_shape(&self, part: &Part) -> Vec<usize> {
-        match self.is_matrix() {
+        match self.matrix {
             true => vec![part.rows.len(), self.cols],
             false => vec![part.rows.len()],
         }
@@ -107,6 +115,7 @@ impl Layout {
                 cols,
                 parts,
                 init,
+                matrix: matches!(init, Init::Normal | Init::ResidualNormal),
             });
             tensors.len() - 1
         };

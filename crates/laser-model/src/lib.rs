@@ -5,6 +5,7 @@
 //!   [`Decoder::backward`]; [`Decoder::prefill`] and [`Decoder::decode`] for generation.
 //! - [`checkpoint`]: folders in the Hugging Face layout; [`Text`]: tokenizer and chat template.
 
+mod adapter;
 mod backward;
 pub mod checkpoint;
 mod config;
@@ -14,12 +15,15 @@ mod generation;
 mod init;
 mod layout;
 mod text;
+mod workspace;
 
-pub use backward::HeadGradient;
+pub use adapter::{Lora, Projection};
+pub use backward::{Gradients, HeadGradient};
 pub use config::{Architecture, ModelConfig, Rope, RopeScaling};
-pub use decoder::{Decoder, Gathered, Gradients, Workspace};
+pub use decoder::{Decoder, Gathered};
 pub use error::ModelError;
 pub use generation::{GenerationState, Step};
 pub use init::init_weights;
 pub use layout::{Init, Layout, Part, TensorSpec};
 pub use text::{Message, Text};
+pub use workspace::{Retain, Workspace};

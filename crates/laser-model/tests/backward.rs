@@ -36,8 +36,8 @@ fn factors(width: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
 fn loss(cpu: &Cpu, weights: &[Vec<f32>]) -> f64 {
     let config = config();
     let (dlogp, dentropy, dhidden) = factors(config.hidden_size);
-    let decoder = Decoder::new(cpu, config, weights, 16, true);
-    let mut ws = Workspace::new(cpu, &decoder.config);
+    let decoder = Decoder::new(cpu, config, weights.to_vec(), 16, true);
+    let mut ws = Workspace::new(cpu, &decoder.config, Retain::Everything);
     let g = forward(cpu, &decoder, &mut ws);
     let hidden = decoder.hidden(cpu, &ws, ROWS.len());
     let dot = |a: &[f32], b: &[f32]| -> f64 {
@@ -59,10 +59,10 @@ fn gradients_of_log_probabilities_entropies_and_hidden_states_agree_with_finite_
     let config = config();
     let weights = init_weights(&config, 3);
     let (dlogp, dentropy, dhidden) = factors(config.hidden_size);
-    let decoder = Decoder::new(&cpu, config, &weights, 16, true);
-    let mut ws = Workspace::new(&cpu, &decoder.config);
+    let decoder = Decoder::new(&cpu, config, weights.clone(), 16, true);
+    let mut ws = Workspace::new(&cpu, &decoder.config, Retain::Everything);
     let g = forward(&cpu, &decoder, &mut ws);
-    let mut gradients = Gradients::zeros(&cpu, &decoder.layout);
+    let mut gradients = Gradients::zeros(&cpu, &decoder);
     let head = HeadGradient {
         logp: &dlogp,
         entropy: Some(&dentropy),

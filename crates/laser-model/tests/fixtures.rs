@@ -82,13 +82,13 @@ fn reference(model: &str) -> Reference {
 
 fn decoder(model: &str, cpu: &Cpu) -> Decoder<Cpu> {
     let config = checkpoint::load_config(&folder(model)).unwrap();
-    let weights = checkpoint::load_weights(&folder(model), &config).unwrap();
-    Decoder::new(cpu, config, &weights, 256, true)
+    let weights = checkpoint::Stored::weights(&folder(model), &config).unwrap();
+    Decoder::new(cpu, config, weights.tensors(), 256, true)
 }
 
 /// Log-probabilities of every next token of a packed batch.
 fn score(cpu: &Cpu, decoder: &Decoder<Cpu>, sequences: &[&[u32]]) -> Vec<Vec<f32>> {
-    let mut ws = Workspace::new(cpu, &decoder.config);
+    let mut ws = Workspace::new(cpu, &decoder.config, Retain::Everything);
     let ids = sequences.concat();
     let segments = Segments::from_lengths(sequences.iter().map(|s| s.len()));
     decoder.forward(cpu, &mut ws, &ids, &segments);
@@ -132,7 +132,7 @@ fn log_probabilities_and_entropy_equal_those_of_pytorch() {
                 );
             }
         }
-        let mut ws = Workspace::new(&cpu, &d.config);
+        let mut ws = Workspace::new(&cpu, &d.config, Retain::Everything);
         for (i, s) in r.sequences.iter().enumerate() {
             d.forward(
                 &cpu,
@@ -253,8 +253,8 @@ fn laser_step(cpu: &Cpu, d: &Decoder<Cpu>, r: &Reference, micro: usize) -> StepR
     let l = &r.laser;
     let tokens: usize = l.samples.iter().map(|s| s.response.len()).sum();
     let finished = l.samples.iter().filter(|s| !s.truncated).count();
-    let mut gradients = Gradients::zeros(cpu, &d.layout);
-    let mut ws = Workspace::new(cpu, &d.config);
+    let mut gradients = Gradients::zeros(cpu, d);
+    let mut ws = Workspace::new(cpu, &d.config, Retain::Everything);
     let (mut pg_loss, mut mse_loss) = (0.0, 0.0);
     let (mut logprobs, mut zc) = (Vec::new(), Vec::new());
     for samples in l.samples.chunks(micro) {

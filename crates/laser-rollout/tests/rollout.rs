@@ -15,8 +15,8 @@ const ZC: u32 = 766;
 fn decoder() -> Decoder<Cpu> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/qwen3");
     let config = checkpoint::load_config(&dir).unwrap();
-    let weights = checkpoint::load_weights(&dir, &config).unwrap();
-    Decoder::new(&Cpu::serial(), config, &weights, 256, true)
+    let weights = checkpoint::Stored::weights(&dir, &config).unwrap();
+    Decoder::new(&Cpu::serial(), config, weights.tensors(), 256, true)
 }
 
 fn requests() -> Vec<Request> {
@@ -109,7 +109,7 @@ fn recomputed(position: SelfRewardPosition) -> Vec<Response> {
     };
     let groups = run_with(4, 2, &all, &generation);
     let cpu = Cpu::new(2).unwrap();
-    let mut ws = Workspace::new(&cpu, &decoder.config);
+    let mut ws = Workspace::new(&cpu, &decoder.config, Retain::Nothing);
     let sequences: Vec<Sequence> = all
         .iter()
         .zip(&groups)

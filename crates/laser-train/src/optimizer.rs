@@ -19,12 +19,8 @@ impl<B: Backend> Moments<B> {
     /// Zeros.
     pub fn new(backend: &B, decoder: &Decoder<B>) -> Self {
         let zeros = || {
-            decoder
-                .layout
-                .tensors
-                .iter()
-                .map(|t| backend.zeros(t.rows * t.cols))
-                .collect()
+            let tensors = decoder.trained().iter();
+            tensors.map(|t| backend.zeros(t.len())).collect()
         };
         Moments {
             first: zeros(),
@@ -53,23 +49,20 @@ impl<B: Backend> Moments<B> {
             1.0
         };
         self.updates += 1;
-        for (i, spec) in decoder.layout.tensors.iter().enumerate() {
+        let matrices: Vec<bool> = decoder.trained().iter().map(|t| t.matrix).collect();
+        for (i, matrix) in matrices.into_iter().enumerate() {
             let config = AdamW {
                 lr,
                 beta1: o.beta1,
                 beta2: o.beta2,
                 eps: o.eps,
-                weight_decay: if spec.is_matrix() {
-                    o.weight_decay
-                } else {
-                    0.0
-                },
+                weight_decay: if matrix { o.weight_decay } else { 0.0 },
                 grad_scale: clip as f32,
             };
             backend.adamw(
                 &config,
                 self.updates,
-                &mut decoder.weights[i],
+                &mut decoder.parameters_mut()[i],
                 &gradients.tensors[i],
                 &mut self.first[i],
                 &mut self.second[i],

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use laser_kernels::{Backend, Cpu};
-use laser_model::{Decoder, ModelConfig, Workspace};
+use laser_model::{Decoder, ModelConfig, Retain, Workspace};
 use laser_rl::{AdaptiveKl, EntropyController, ema};
 use laser_rollout::SelfRewardPosition;
 use laser_rollout::score::{Score, Sequence, score};
@@ -23,10 +23,10 @@ impl Reference {
     pub(crate) fn new(
         cpu: &Cpu,
         config: ModelConfig,
-        tensors: &[Vec<f32>],
+        tensors: impl IntoIterator<Item = Vec<f32>>,
         context: usize,
     ) -> Self {
-        let ws = Mutex::new(Workspace::new(cpu, &config));
+        let ws = Mutex::new(Workspace::new(cpu, &config, Retain::Nothing));
         Reference {
             decoder: Decoder::new(cpu, config, tensors, context, false),
             ws,
@@ -47,12 +47,12 @@ impl Reference {
 
     /// Moves to `decay` · itself + (1 − `decay`) · the policy.
     pub(crate) fn follow(&mut self, cpu: &Cpu, policy: &Decoder<Cpu>, decay: f64) {
-        let mut own = self.decoder.download(cpu);
-        for (own, policy) in own.iter_mut().zip(&policy.download(cpu)) {
-            ema(own, policy, decay);
-        }
-        for (host, device) in own.iter().zip(&mut self.decoder.weights) {
-            cpu.upload(host, device);
+        let own = self.decoder.parameters_mut().iter_mut();
+        for (device, policy) in own.zip(policy.merged(cpu)) {
+            let mut own = vec![0.0; policy.len()];
+            cpu.download(device, &mut own);
+            ema(&mut own, &policy, decay);
+            cpu.upload(&own, device);
         }
         self.decoder.refresh(cpu);
     }

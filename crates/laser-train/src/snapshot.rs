@@ -22,9 +22,9 @@ impl Snapshot {
     /// A copy of a trainer's state.
     pub(crate) fn new(t: &Trainer) -> Self {
         let zeros = || -> Buffers {
-            let tensors = t.learner.decoder.layout.tensors.iter();
+            let tensors = t.learner.decoder.trained().iter();
             tensors
-                .map(|spec| t.learner.cpu.zeros(spec.rows * spec.cols))
+                .map(|spec| t.learner.cpu.zeros(spec.len()))
                 .collect()
         };
         let mut snapshot = Snapshot {
@@ -42,7 +42,7 @@ impl Snapshot {
     pub(crate) fn take(&mut self, t: &Trainer) {
         copy(
             &t.learner.cpu,
-            &t.learner.decoder.weights,
+            t.learner.decoder.parameters(),
             &mut self.weights,
         );
         copy(&t.learner.cpu, &t.learner.moments.first, &mut self.first);
@@ -56,7 +56,7 @@ impl Snapshot {
         copy(
             &t.learner.cpu,
             &self.weights,
-            &mut t.learner.decoder.weights,
+            t.learner.decoder.parameters_mut(),
         );
         copy(&t.learner.cpu, &self.first, &mut t.learner.moments.first);
         copy(&t.learner.cpu, &self.second, &mut t.learner.moments.second);
@@ -68,7 +68,7 @@ impl Snapshot {
     }
 }
 
-fn copy(cpu: &Cpu, from: &Buffers, to: &mut Buffers) {
+fn copy(cpu: &Cpu, from: &[<Cpu as Backend>::Buffer], to: &mut [<Cpu as Backend>::Buffer]) {
     for (from, to) in from.iter().zip(to) {
         cpu.copy(from, to);
     }

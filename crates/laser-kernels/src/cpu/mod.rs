@@ -133,6 +133,10 @@ impl Backend for Cpu {
         to.copy_from_slice(from);
     }
 
+    fn upload_range(&self, from: &[f32], at: usize, to: &mut Buffer) {
+        to[at..at + from.len()].copy_from_slice(from);
+    }
+
     fn download(&self, from: &Buffer, to: &mut [f32]) {
         to.copy_from_slice(&from[..to.len()]);
     }
