@@ -95,8 +95,7 @@ impl Lora {
     }
 
     /// The tensors of the adapter of a model: `A[rank, inputs]` and `B[outputs, rank]` of each
-    /// adapted matrix, then the trained row of the head. Their names are those of PEFT's files;
-    /// the row is stored there in ways of its own and has the name of the head here.
+    /// adapted matrix, then the trained row of the head, under the names of PEFT's files.
     pub fn tensors(&self, config: &ModelConfig) -> Vec<TensorSpec> {
         let layout = Layout::new(config);
         let mut tensors = Vec::new();
@@ -123,7 +122,7 @@ impl Lora {
                 rows: 1,
                 cols: config.hidden_size,
                 parts: vec![Part {
-                    name: layout.tensors[layout.head].parts[0].name.clone(),
+                    name: crate::peft::token_tensor(config),
                     rows: 0..1,
                 }],
                 init: Init::Normal,
@@ -350,6 +349,16 @@ impl<B: Backend> Decoder<B> {
             let rows: Vec<u32> = out.map(|r| r as u32).collect();
             backend.scatter_add_rows(inputs, &delta, &rows, merged);
         }
+    }
+
+    /// The row of the head of a token.
+    pub fn head_row(&self, backend: &B, token: u32) -> Vec<f32> {
+        let mut row = backend.zeros(self.config.hidden_size);
+        let head = &self.weights[self.layout.head];
+        backend.gather_rows(self.config.hidden_size, head, &[token], &mut row);
+        let mut host = vec![0.0; self.config.hidden_size];
+        backend.download(&row, &mut host);
+        host
     }
 
     /// Host copies of the weights in the layout's order, an adapter merged in, one by one.

@@ -38,7 +38,7 @@ pub fn eos_ids(
 }
 
 /// Reads a JSON object.
-fn read_json(path: &Path) -> Result<Map<String, Value>, ModelError> {
+pub(crate) fn read_json(path: &Path) -> Result<Map<String, Value>, ModelError> {
     let text = std::fs::read_to_string(path).map_err(|e| ModelError::io(path, e))?;
     serde_json::from_str(&text)
         .map_err(|e| ModelError::invalid(path, format!("not a JSON object: {e}")))

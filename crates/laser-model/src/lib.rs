@@ -3,6 +3,7 @@
 //! - [`ModelConfig`]: `config.json`; [`Layout`]: the weight tensors and their names.
 //! - [`Decoder`]: forward over packed batches, [`Decoder::gather`] of log-probabilities,
 //!   [`Decoder::backward`]; [`Decoder::prefill`] and [`Decoder::decode`] for generation.
+//! - [`Lora`]: low-rank adapters; [`peft`]: their files.
 //! - [`checkpoint`]: folders in the Hugging Face layout; [`Text`]: tokenizer and chat template.
 
 mod adapter;
@@ -14,6 +15,7 @@ mod error;
 mod generation;
 mod init;
 mod layout;
+pub mod peft;
 mod text;
 mod workspace;
 

@@ -1,119 +1,10 @@
 //! The decoder against PyTorch, on the checkpoints in `fixtures/`.
 
-use std::path::PathBuf;
+mod common;
 
+use common::*;
 use laser_kernels::{Backend, Cpu, Segments};
-use laser_model::{
-    Decoder, Gathered, Gradients, HeadGradient, Message, Step, Text, Workspace, checkpoint,
-};
-use serde::Deserialize;
-
-const MODELS: [&str; 3] = ["qwen2", "qwen3", "llama3"];
-
-#[derive(Deserialize)]
-struct Reference {
-    eos: u32,
-    self_reward_token: u32,
-    sequences: Vec<Sequence>,
-    greedy: Greedy,
-    chat: Chat,
-    laser: Laser,
-}
-
-#[derive(Deserialize)]
-struct Sequence {
-    ids: Vec<u32>,
-    logprobs: Vec<f32>,
-    zc_logprob_last: f32,
-    entropy_last: f32,
-}
-
-#[derive(Deserialize)]
-struct Greedy {
-    prompt: Vec<u32>,
-    output: Vec<u32>,
-}
-
-#[derive(Deserialize)]
-struct Chat {
-    messages: Vec<Message>,
-    text: String,
-    ids: Vec<u32>,
-}
-
-#[derive(Deserialize)]
-struct Laser {
-    beta_v: f64,
-    c_ref: f64,
-    alpha: f64,
-    clip: f64,
-    samples: Vec<Sample>,
-    pg_loss: f64,
-    mse_loss: f64,
-    loss: f64,
-    grad_norm: f64,
-    grad_norms: std::collections::BTreeMap<String, f64>,
-}
-
-#[derive(Deserialize)]
-struct Sample {
-    prompt: Vec<u32>,
-    response: Vec<u32>,
-    truncated: bool,
-    reward: f64,
-    advantage: f64,
-    weight: Option<f64>,
-    old_logprobs: Vec<f64>,
-    logprobs: Vec<f32>,
-    zc_logprob: Option<f32>,
-    self_reward: Option<f64>,
-}
-
-fn folder(model: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures")
-        .join(model)
-}
-
-fn reference(model: &str) -> Reference {
-    let text = std::fs::read_to_string(folder(model).join("reference.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-fn decoder(model: &str, cpu: &Cpu) -> Decoder<Cpu> {
-    let config = checkpoint::load_config(&folder(model)).unwrap();
-    let weights = checkpoint::Stored::weights(&folder(model), &config).unwrap();
-    Decoder::new(cpu, config, weights.tensors(), 256, true)
-}
-
-/// Log-probabilities of every next token of a packed batch.
-fn score(cpu: &Cpu, decoder: &Decoder<Cpu>, sequences: &[&[u32]]) -> Vec<Vec<f32>> {
-    let mut ws = Workspace::new(cpu, &decoder.config, Retain::Everything);
-    let ids = sequences.concat();
-    let segments = Segments::from_lengths(sequences.iter().map(|s| s.len()));
-    decoder.forward(cpu, &mut ws, &ids, &segments);
-    let mut rows = Vec::new();
-    let mut targets = Vec::new();
-    for i in 0..segments.count() {
-        for row in segments.range(i).skip(1) {
-            rows.push(row as u32 - 1);
-            targets.push(ids[row]);
-        }
-    }
-    let g = decoder.gather(cpu, &mut ws, rows, targets);
-    let mut logp = g.logp.into_iter();
-    sequences
-        .iter()
-        .map(|s| logp.by_ref().take(s.len() - 1).collect())
-        .collect()
-}
-
-fn assert_close(what: &str, got: f64, expected: f64, tolerance: f64) {
-    assert!(
-        (got - expected).abs() <= tolerance,
-        "{what}: {got}, PyTorch says {expected}"
-    );
-}
+use laser_model::{Retain, Step, Text, Workspace, checkpoint};
 
 #[test]
 fn log_probabilities_and_entropy_equal_those_of_pytorch() {
@@ -239,93 +130,12 @@ fn chat_text_and_ids_equal_those_of_transformers() {
     }
 }
 
-struct StepResult {
-    pg_loss: f64,
-    mse_loss: f64,
-    gradients: Gradients<Cpu>,
-    logprobs: Vec<Vec<f32>>,
-    zc: Vec<Option<f32>>,
-}
-
-/// One GRPO + LaSeR step, written directly from the definition in `fixtures/README.md`,
-/// `micro` samples at a time.
-fn laser_step(cpu: &Cpu, d: &Decoder<Cpu>, r: &Reference, micro: usize) -> StepResult {
-    let l = &r.laser;
-    let tokens: usize = l.samples.iter().map(|s| s.response.len()).sum();
-    let finished = l.samples.iter().filter(|s| !s.truncated).count();
-    let mut gradients = Gradients::zeros(cpu, d);
-    let mut ws = Workspace::new(cpu, &d.config, Retain::Everything);
-    let (mut pg_loss, mut mse_loss) = (0.0, 0.0);
-    let (mut logprobs, mut zc) = (Vec::new(), Vec::new());
-    for samples in l.samples.chunks(micro) {
-        let sequences: Vec<Vec<u32>> = samples
-            .iter()
-            .map(|s| [&s.prompt[..], &s.response].concat())
-            .collect();
-        let segments = Segments::from_lengths(sequences.iter().map(Vec::len));
-        d.forward(cpu, &mut ws, &sequences.concat(), &segments);
-        let (mut rows, mut ids) = (Vec::new(), Vec::new());
-        for (i, s) in samples.iter().enumerate() {
-            let start = segments.range(i).start + s.prompt.len() - 1;
-            for (t, &id) in s.response.iter().enumerate() {
-                rows.push((start + t) as u32);
-                ids.push(id);
-            }
-            if !s.truncated {
-                assert_eq!(s.response.last(), Some(&r.eos));
-                rows.push((start + s.response.len()) as u32);
-                ids.push(r.self_reward_token);
-            }
-        }
-        let g: Gathered = d.gather(cpu, &mut ws, rows, ids);
-        let mut dlogp = vec![0.0f32; g.logp.len()];
-        let mut at = 0;
-        for s in samples {
-            logprobs.push(g.logp[at..at + s.response.len()].to_vec());
-            for t in 0..s.response.len() {
-                let ratio = (g.logp[at] as f64 - s.old_logprobs[t]).exp();
-                let clipped = ratio.clamp(1.0 - l.clip, 1.0 + l.clip);
-                let (a, b) = (-s.advantage * ratio, -s.advantage * clipped);
-                pg_loss += a.max(b) / tokens as f64;
-                if a >= b {
-                    dlogp[at] = (a / tokens as f64) as f32;
-                }
-                at += 1;
-            }
-            zc.push(None);
-            if !s.truncated {
-                let score = l.beta_v * (g.logp[at] as f64 - l.c_ref);
-                let (w, n) = (s.weight.unwrap(), finished as f64);
-                mse_loss += w * (score - s.reward).powi(2) / n;
-                dlogp[at] = (l.alpha * w * 2.0 * (score - s.reward) * l.beta_v / n) as f32;
-                *zc.last_mut().unwrap() = Some(g.logp[at]);
-                at += 1;
-            }
-        }
-        d.backward(
-            cpu,
-            &mut ws,
-            &g,
-            HeadGradient::of_logp(&dlogp),
-            &mut gradients,
-        );
-    }
-    d.finish(cpu, &mut gradients);
-    StepResult {
-        pg_loss,
-        mse_loss,
-        gradients,
-        logprobs,
-        zc,
-    }
-}
-
 #[test]
 fn the_grpo_and_laser_step_has_the_losses_and_gradient_norms_of_pytorch() {
     let cpu = Cpu::new(2).unwrap();
     for model in MODELS {
         let (r, d) = (reference(model), decoder(model, &cpu));
-        let step = laser_step(&cpu, &d, &r, 8);
+        let step = laser_step(&cpu, &d, &r, 8, Retain::Everything);
         let l = &r.laser;
         for ((got, zc), s) in step.logprobs.iter().zip(&step.zc).zip(&l.samples) {
             for (a, b) in got.iter().zip(&s.logprobs) {
@@ -384,52 +194,29 @@ fn the_grpo_and_laser_step_has_the_losses_and_gradient_norms_of_pytorch() {
 }
 
 #[test]
-fn gradients_are_the_same_bits_for_every_micro_batch_size_and_thread_count() {
+fn gradients_are_the_same_bits_however_the_work_is_cut() {
     for model in MODELS {
         let serial = Cpu::serial();
         let (r, d) = (reference(model), decoder(model, &serial));
-        let whole = laser_step(&serial, &d, &r, 8);
-        for (cpu, micro) in [
-            (Cpu::serial(), 1),
-            (Cpu::serial(), 3),
-            (Cpu::new(3).unwrap(), 8),
-            (Cpu::new(2).unwrap(), 5),
+        let whole = bits(&laser_step(&serial, &d, &r, 8, Retain::Everything).gradients);
+        for (cpu, micro, retain) in [
+            (Cpu::serial(), 1, Retain::Everything),
+            (Cpu::serial(), 3, Retain::Everything),
+            (Cpu::new(3).unwrap(), 8, Retain::Everything),
+            (Cpu::new(2).unwrap(), 5, Retain::Everything),
+            (Cpu::serial(), 8, Retain::Inputs),
+            (Cpu::new(2).unwrap(), 3, Retain::Inputs),
         ] {
-            let parts = laser_step(&cpu, &d, &r, micro);
-            for ((spec, a), b) in d
-                .layout
-                .tensors
-                .iter()
-                .zip(&whole.gradients.tensors)
-                .zip(&parts.gradients.tensors)
-            {
+            let parts = bits(&laser_step(&cpu, &d, &r, micro, retain).gradients);
+            for ((spec, a), b) in d.layout.tensors.iter().zip(&whole).zip(&parts) {
                 assert!(
-                    a.iter()
-                        .zip(b.iter())
-                        .all(|(x, y)| x.to_bits() == y.to_bits()),
-                    "{model} {} differs at micro-batches of {micro} and {} threads",
+                    a == b,
+                    "{model} {} differs at micro-batches of {micro}, {} threads and {retain:?} kept",
                     spec.parts[0].name,
                     cpu.threads()
                 );
             }
         }
-    }
-}
-
-#[test]
-fn saved_weights_are_read_back_bit_for_bit() {
-    for model in MODELS {
-        let cpu = Cpu::serial();
-        let d = decoder(model, &cpu);
-        let dir = tempfile::tempdir().unwrap();
-        let tensors = d.download(&cpu);
-        let bytes = checkpoint::weights_to_bytes(&d.config, &tensors).unwrap();
-        std::fs::write(dir.path().join("model.safetensors"), bytes).unwrap();
-        assert_eq!(
-            checkpoint::load_weights(dir.path(), &d.config).unwrap(),
-            tensors,
-            "{model}"
-        );
     }
 }
 
