@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use laser_kernels::{Cpu, Segments};
-use laser_model::{Decoder, Gradients, HeadGradient, ModelConfig, Workspace, init_weights};
+use laser_model::{Decoder, Gradients, HeadGradient, ModelConfig, Retain, Workspace, init_weights};
 use laser_rollout::{
     Engine, Generation, LocalEngine, Memory, Monitor, Request, Sampling, SelfRewardPosition,
 };

@@ -1,7 +1,7 @@
 //! The whole backward pass against finite differences.
 
 use laser_kernels::{Cpu, Segments};
-use laser_model::{Decoder, Gradients, HeadGradient, Retain, ModelConfig, Workspace, init_weights};
+use laser_model::{Decoder, Gradients, HeadGradient, ModelConfig, Retain, Workspace, init_weights};
 use serde_json::json;
 
 const LENGTHS: [usize; 2] = [5, 7];

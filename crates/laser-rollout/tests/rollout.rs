@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use laser_kernels::Cpu;
-use laser_model::{Decoder, Workspace, checkpoint};
+use laser_model::{Decoder, Retain, Workspace, checkpoint};
 use laser_rollout::{
     Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError,
     Sampling, SelfRewardPosition, Sequence, score,

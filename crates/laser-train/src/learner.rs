@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use laser_kernels::Cpu;
 use laser_model::{
-    Decoder, Gathered, Gradients, HeadGradient, ModelError, Text, Workspace, init_weights,
+    Decoder, Gathered, Gradients, HeadGradient, ModelError, Retain, Text, Workspace, init_weights,
 };
 use laser_rl::check_finite;
 use laser_rollout::score::{Batch, Sequence, micro_batches};
@@ -17,12 +17,10 @@ use laser_rollout::{
 
 use crate::TrainError;
 use crate::files::folder_atomically;
+use crate::model_files::{Adapt, ModelFiles, Source};
 use crate::optimizer::Moments;
-use crate::recipe::{Model, Optimizer};
-use crate::save::{ModelFiles, write_weights};
-
-/// Responses in flight on each thread.
-const ROWS: usize = 32;
+use crate::recipe::{Model, Optimizer, Save};
+use crate::save::{check_weights, write_model};
 
 /// Weights with their optimizer and text. A training loop of one's own is four calls of it:
 /// [`sample`](Self::sample), [`accumulate`](Self::accumulate), [`step`](Self::step),
@@ -44,6 +42,27 @@ pub struct Learner {
     pub(crate) ws: Workspace<Cpu>,
     pub(crate) gradients: Gradients<Cpu>,
     memory: Memory,
+}
+
+/// What a learner's memory depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LearnerSettings {
+    /// Longest sequence, in tokens.
+    pub context: usize,
+    /// Responses in flight on each thread.
+    pub rows: usize,
+    /// What the forward pass keeps for the backward pass.
+    pub retain: Retain,
+}
+
+impl LearnerSettings {
+    fn new(context: usize) -> Self {
+        LearnerSettings {
+            context,
+            rows: 32,
+            retain: Retain::Everything,
+        }
+    }
 }
 
 /// A prompt with the responses to it.
@@ -75,46 +94,53 @@ impl Learner {
     pub fn fresh(model: &Model, seed: u64, threads: usize) -> Result<Self, TrainError> {
         let files = ModelFiles::fresh(model);
         let weights = init_weights(&files.config()?, seed);
-        let monitor = Arc::default();
-        Self::new(
-            Cpu::new(threads)?,
-            files,
-            &weights,
-            model.context,
-            ROWS,
-            monitor,
-        )
+        let source = Source::full(files, weights)?;
+        let settings = LearnerSettings::new(model.context);
+        Self::new(Cpu::new(threads)?, source, settings, Arc::default())
     }
 
-    /// A model folder in the Hugging Face layout, for sequences of at most `context` tokens.
+    /// A model folder in the Hugging Face layout, or an adapter folder of PEFT with its base
+    /// model, for sequences of at most `context` tokens. An adapter goes on being trained, its
+    /// base stays frozen.
     ///
     /// # Errors
     /// Names the file that is missing or wrong.
     pub fn load(dir: &Path, context: usize, threads: usize) -> Result<Self, TrainError> {
-        let files = ModelFiles::load(dir)?;
-        let weights = laser_model::checkpoint::load_weights(dir, &files.config()?)?;
-        let monitor = Arc::default();
-        Self::new(Cpu::new(threads)?, files, &weights, context, ROWS, monitor)
+        let source = Source::open(dir)?;
+        let settings = LearnerSettings::new(context);
+        Self::new(Cpu::new(threads)?, source, settings, Arc::default())
     }
 
-    /// Weights on the host, in the layout's order; `rows` responses are in flight on a thread.
+    /// A learner around weights that are taken one by one.
     pub(crate) fn new(
         cpu: Cpu,
-        files: ModelFiles,
-        tensors: &[Vec<f32>],
-        context: usize,
-        rows: usize,
+        source: Source,
+        settings: LearnerSettings,
         monitor: Arc<Monitor>,
     ) -> Result<Self, TrainError> {
-        let config = files.config()?;
-        let text = files.text()?;
-        let eos = files.eos(&config)?;
-        let context = context.min(config.max_positions);
-        let decoder = Decoder::new(&cpu, config, tensors, context, true);
+        let Source {
+            files,
+            config,
+            text,
+            eos,
+            tensors,
+            adapt,
+        } = source;
+        let context = settings.context.min(config.max_positions);
+        let mut decoder = Decoder::new(&cpu, config, tensors, context, true);
+        match adapt {
+            Adapt::No => {}
+            Adapt::Fresh(lora, seed) => {
+                let row = lora.token.map(|t| decoder.head_row(&cpu, t));
+                let values = lora.init(&decoder.config, &row.unwrap_or_default(), seed);
+                decoder.adapt(&cpu, lora, &values);
+            }
+            Adapt::Stored(stored) => decoder.adapt(&cpu, stored.lora, &stored.values),
+        }
         Ok(Learner {
-            memory: Memory::new(rows),
-            ws: Workspace::new(&cpu, &decoder.config),
-            gradients: Gradients::zeros(&cpu, &decoder.layout),
+            memory: Memory::new(settings.rows),
+            ws: Workspace::new(&cpu, &decoder.config, settings.retain),
+            gradients: Gradients::zeros(&cpu, &decoder),
             moments: Moments::new(&cpu, &decoder),
             cpu,
             decoder,
@@ -136,8 +162,8 @@ impl Learner {
         }
     }
 
-    /// Samples responses to prompts. `seed` names the randomness
-    /// together with the place of the prompt and of the response.
+    /// Samples responses to prompts, whose special tokens are written out. `seed` names the
+    /// randomness together with the place of the prompt and of the response.
     ///
     /// # Errors
     /// A prompt that is too long, and what else [`LocalEngine`] refuses.
@@ -148,17 +174,31 @@ impl Learner {
         seed: &[u64],
         generation: &Generation,
     ) -> Result<Vec<Sampled>, TrainError> {
-        let requests = prompts
-            .iter()
+        let prompts = prompts.iter().map(|p| self.text.encode(p));
+        let prompts = prompts.collect::<Result<Vec<_>, ModelError>>()?;
+        self.sample_ids(prompts, samples, seed, generation)
+    }
+
+    /// The same for prompts of token ids.
+    ///
+    /// # Errors
+    /// Those of [`sample`](Self::sample).
+    pub fn sample_ids(
+        &self,
+        prompts: Vec<Vec<u32>>,
+        samples: usize,
+        seed: &[u64],
+        generation: &Generation,
+    ) -> Result<Vec<Sampled>, TrainError> {
+        let requests: Vec<Request> = prompts
+            .into_iter()
             .enumerate()
-            .map(|(i, prompt)| {
-                Ok(Request {
-                    prompt: self.text.encode(prompt)?,
-                    samples,
-                    seed: [seed, &[i as u64]].concat(),
-                })
+            .map(|(i, prompt)| Request {
+                prompt,
+                samples,
+                seed: [seed, &[i as u64]].concat(),
             })
-            .collect::<Result<Vec<_>, ModelError>>()?;
+            .collect();
         let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
         let groups = engine.generate(&requests, generation, &self.monitor)?;
         let prompts = requests.into_iter().map(|r| r.prompt);
@@ -219,17 +259,20 @@ impl Learner {
             .map_err(|norm| broken(step, format!("the gradient's norm is {norm}")))
     }
 
-    /// Writes the model as a folder in the Hugging Face layout, whole or not at all.
+    /// Writes the model as a folder in the Hugging Face layout, or its adapter as one of PEFT,
+    /// whole or not at all.
     ///
     /// # Errors
     /// Weights that are not finite, and a file that cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), TrainError> {
-        let weights = self.decoder.download(&self.cpu);
-        if !weights.iter().flatten().all(|w| w.is_finite()) {
-            let what = "it left weights that are not finite; they were not saved".into();
-            return Err(broken(self.moments.updates, what));
-        }
-        folder_atomically(dir, |dir| write_weights(dir, self, &weights))
+        let how = Save::default();
+        check_weights(self, how.dtype).map_err(|what| {
+            broken(
+                self.moments.updates,
+                format!("it left {what}; nothing was saved"),
+            )
+        })?;
+        folder_atomically(dir, |dir| write_model(dir, self, &how))
     }
 
     /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged`

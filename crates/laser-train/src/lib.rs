@@ -17,6 +17,7 @@ mod folder;
 mod label;
 mod learner;
 mod log;
+mod model_files;
 mod observer;
 mod optimizer;
 mod plan;
@@ -42,9 +43,9 @@ pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::Plan;
 pub use recipe::{
-    BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LossKind, Measure,
-    Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule,
-    SelfRewardLoss, SelfRewarding, WarmStart, built_in,
+    BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LoraSettings,
+    LossKind, Measure, Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind, RewardPart,
+    Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

@@ -80,7 +80,7 @@ fn probe(
     // As many problems as fill a micro-batch: then the probe needs as much memory as the run.
     let longest = r.samples * r.max_new_tokens;
     let probed = recipe
-        .micro_batch_tokens
+        .tokens_per_micro_batch
         .div_ceil(longest)
         .clamp(1, r.prompts);
     let mut small = recipe.clone();
@@ -121,14 +121,7 @@ fn probe(
         every => (recipe.steps - 1) / every,
     };
     let tested = (2 * e.problems + during as usize * e.quick_problems.min(e.problems)) * e.samples;
-    let parameters: usize = trainer
-        .learner
-        .decoder
-        .layout
-        .tensors
-        .iter()
-        .map(|t| t.rows * t.cols)
-        .sum();
+    let parameters = trainer.learner.decoder.config.parameters();
     let c = &trainer.learner.decoder.config;
     let context = recipe.model.context.min(c.max_positions);
     let row =

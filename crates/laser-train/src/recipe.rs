@@ -2,6 +2,7 @@
 
 mod check;
 mod layers;
+mod lora;
 mod regularizers;
 mod reward;
 mod self_reward;
@@ -9,6 +10,7 @@ mod settings;
 
 use std::path::Path;
 
+use laser_model::checkpoint::WeightType;
 use laser_rl::{AdvantageKind, Aggregation, ImportanceWeights, PolicyLoss, PpoClip};
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,7 @@ use crate::TrainError;
 use crate::tasks::Share;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
+pub use lora::LoraSettings;
 pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
 pub use reward::{PartKind, RewardPart};
 pub use self_reward::{CRef, Measure, SelfRewardLoss, SelfRewarding};
@@ -39,9 +42,14 @@ pub struct Recipe {
     /// would have had another learning rate.
     pub steps: u64,
     /// Tokens in a forward and backward pass; memory grows with it, results do not change.
-    pub micro_batch_tokens: usize,
+    pub tokens_per_micro_batch: usize,
+    /// Keep the inputs of the blocks alone and compute each block once more in the backward pass:
+    /// less memory, about a third more work in training, the same results.
+    pub gradient_checkpointing: bool,
     /// The model that is trained.
     pub model: Model,
+    /// An adapter that is trained instead.
+    pub lora: LoraSettings,
     /// The supervised warm start that makes a base model.
     pub warm_start: WarmStart,
     /// What is sampled in a step.
@@ -72,9 +80,12 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
-    /// A checkpoint in the Hugging Face layout to start from instead of a warm start; empty for a
-    /// fresh model of the shape below with a vocabulary of characters.
+    /// A model to start from instead of a warm start: a folder in the Hugging Face layout, an
+    /// adapter folder of PEFT, or a name on the hub such as `Qwen/Qwen2.5-0.5B`; empty for a fresh
+    /// model of the shape below with a vocabulary of characters.
     pub path: String,
+    /// Branch, tag or commit of a model on the hub; empty for the main one.
+    pub revision: String,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Blocks.
@@ -302,6 +313,11 @@ pub struct Save {
     pub every: u64,
     /// Checkpoints kept, the newest ones.
     pub keep: usize,
+    /// Type of the weights in a checkpoint's model. Where it is not `float32`, what training goes
+    /// on from lies beside it, exact.
+    pub dtype: WeightType,
+    /// Bytes after which weights are cut into a further file.
+    pub max_shard_bytes: u64,
     /// Metric of the tests during training, as it is named in `evals.jsonl` (`accuracy`,
     /// `weighted_at.8`, `self_verification.auroc`), whose best checkpoint is kept too; empty for
     /// none.
@@ -326,8 +342,10 @@ impl Default for Recipe {
             name: "laser".into(),
             seed: 1,
             steps: 200,
-            micro_batch_tokens: 8192,
+            tokens_per_micro_batch: 8192,
+            gradient_checkpointing: false,
             model: Model::default(),
+            lora: LoraSettings::default(),
             warm_start: WarmStart::default(),
             rollout: Rollout::default(),
             reward: vec![RewardPart::new(PartKind::Verifier)],
@@ -359,6 +377,7 @@ impl Default for Model {
     fn default() -> Self {
         Model {
             path: String::new(),
+            revision: String::new(),
             hidden_size: 128,
             layers: 6,
             heads: 4,
@@ -453,6 +472,8 @@ impl Default for Save {
         Save {
             every: 100,
             keep: 2,
+            dtype: WeightType::Float32,
+            max_shard_bytes: 5_000_000_000,
             best: String::new(),
             warm_start_every: 250,
             time_budget_minutes: 0.0,

@@ -7,7 +7,8 @@ use laser_kernels::Cpu;
 use laser_rollout::Monitor;
 
 use crate::TrainError;
-use crate::save::{Checkpoint, ModelFiles, Part};
+use crate::model_files::Source;
+use crate::save::{Checkpoint, Part};
 use crate::trainer::Trainer;
 
 /// What a replayed step did.
@@ -38,11 +39,9 @@ pub fn replay(dir: &Path, threads: usize, monitor: Arc<Monitor>) -> Result<Repla
         .recipe()?
         .ok_or_else(|| TrainError::file(dir, "no dump of a step: recipe.toml is missing"))?;
     let cpu = Cpu::new(threads)?;
-    let files = ModelFiles::load(dir)?;
-    let weights = dump.weights(&files.config()?)?;
-    let mut t = Trainer::new(Arc::new(recipe), cpu, files, &weights, monitor)?;
+    let mut t = Trainer::new(Arc::new(recipe), cpu, Source::open(dir)?, monitor)?;
     dump.load_moments(&mut t, state.updates)?;
-    let largest = largest(&t, &weights);
+    let largest = largest(&t);
     t.self_reward = dump.self_reward()?;
     if state.phase == Part::Train {
         dump.load_companions(&mut t)?;
@@ -71,10 +70,11 @@ pub fn replay(dir: &Path, threads: usize, monitor: Arc<Monitor>) -> Result<Repla
     })
 }
 
-fn largest(t: &Trainer, weights: &[Vec<f32>]) -> (String, f32) {
+fn largest(t: &Trainer) -> (String, f32) {
     let mut found = (String::new(), 0.0);
-    for (spec, tensor) in t.learner.decoder.layout.tensors.iter().zip(weights) {
-        for &weight in tensor {
+    let decoder = &t.learner.decoder;
+    for (spec, tensor) in decoder.trained().iter().zip(decoder.parameters()) {
+        for &weight in tensor.iter() {
             if weight.abs() > f32::abs(found.1) || !weight.is_finite() {
                 let parts: Vec<&str> = spec.parts.iter().map(|p| p.name.as_str()).collect();
                 found = (parts.join(" + "), weight);

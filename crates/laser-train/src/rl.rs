@@ -320,7 +320,7 @@ impl Trainer {
         };
         let self_reward_scale = 1.0 / finished.max(1) as f64;
         let policy = r.policy.loss();
-        for cut in micro_batches(&sequences, r.micro_batch_tokens) {
+        for cut in micro_batches(&sequences, r.tokens_per_micro_batch) {
             let (batch, g) =
                 self.micro_batch(&sequences[cut.clone()], |what| diverged(step, what))?;
             let mut dlogp = vec![0.0; g.logp.len()];

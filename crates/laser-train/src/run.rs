@@ -24,10 +24,11 @@ use crate::files::{
 };
 use crate::folder::{Folder, Found, is_base, mark_base};
 use crate::log::RunLog;
+use crate::model_files::{ModelFiles, Source};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
-use crate::save::{Checkpoint, FORMAT, ModelFiles, Part, State, newest, prune};
+use crate::save::{Checkpoint, FORMAT, Part, State, newest, prune};
 use crate::trainer::{Stream, Trainer};
 
 /// How a run is started.
@@ -266,8 +267,6 @@ impl<'a> Run<'a> {
 
     /// The trainer around fresh weights, or around those of an interrupted warm start.
     fn start_warm(&self, cpu: Cpu) -> Result<Start, TrainError> {
-        let files = ModelFiles::fresh(&self.recipe.model);
-        let config = files.config()?;
         let checkpoint = newest(&self.path("warm-start"))?.filter(|_| self.options.resume);
         let saved = match checkpoint {
             Some(c) => Some((c.state()?, c)),
@@ -275,11 +274,16 @@ impl<'a> Run<'a> {
         };
         let fingerprint = self.recipe.base_fingerprint();
         let saved = saved.filter(|(state, _)| state.fingerprint == fingerprint);
-        let weights = match &saved {
-            Some((_, c)) => c.weights(&config)?,
-            None => init_weights(&config, Stream::Weights.seed(self.recipe.seed)),
+        let source = match &saved {
+            Some((_, c)) => Source::open(&c.dir)?,
+            None => {
+                let files = ModelFiles::fresh(&self.recipe.model);
+                let seed = Stream::Weights.seed(self.recipe.seed);
+                let weights = init_weights(&files.config()?, seed);
+                Source::full(files, weights)?
+            }
         };
-        let mut t = self.trainer(cpu, files, &weights)?;
+        let mut t = self.trainer(cpu, source)?;
         let Some((state, c)) = saved else {
             return Ok(Start::WarmStart(t, 0));
         };
@@ -308,19 +312,11 @@ impl<'a> Run<'a> {
 
     /// The trainer around the model in a folder.
     fn load(&self, cpu: Cpu, model: &Checkpoint) -> Result<Trainer, TrainError> {
-        let files = ModelFiles::load(&model.dir)?;
-        let weights = model.weights(&files.config()?)?;
-        self.trainer(cpu, files, &weights)
+        self.trainer(cpu, Source::open(&model.dir)?)
     }
 
-    fn trainer(
-        &self,
-        cpu: Cpu,
-        files: ModelFiles,
-        weights: &[Vec<f32>],
-    ) -> Result<Trainer, TrainError> {
-        let monitor = self.monitor.clone();
-        Trainer::new(self.recipe.clone(), cpu, files, weights, monitor)
+    fn trainer(&self, cpu: Cpu, source: Source) -> Result<Trainer, TrainError> {
+        Trainer::new(self.recipe.clone(), cpu, source, self.monitor.clone())
     }
 
     /// The warm start after `done` steps; writes the base model.
@@ -364,7 +360,7 @@ impl<'a> Run<'a> {
             }
         }
         folder_atomically(&base, |dir| {
-            Checkpoint::write_model(dir, &t, steps)?;
+            Checkpoint::write_base(dir, &t, steps)?;
             mark_base(dir, &fingerprint)
         })?;
         remove_folder(&saved)?;

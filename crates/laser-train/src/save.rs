@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use laser_kernels::Cpu;
-use laser_model::{ModelConfig, Text, checkpoint};
+use laser_kernels::{Backend, Buffer, Cpu};
+use laser_model::checkpoint::{
+    self, Source as TensorSource, Stored, WeightType, write_tensors, write_weights,
+};
+use laser_model::peft;
 use laser_rl::SelfReward;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -11,21 +14,11 @@ use serde_json::json;
 use crate::TrainError;
 use crate::files::{decimal, folder_atomically, read, write_atomically};
 use crate::learner::Learner;
-use crate::recipe::{Model, Recipe};
+use crate::model_files::EXACT_WEIGHTS;
+use crate::recipe::{Recipe, Save};
 use crate::reference::Coefficients;
 use crate::trainer::Trainer;
 
-/// Files of a model folder other than weights that are carried along unchanged.
-const CARRIED: [&str; 7] = [
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-];
-const WEIGHTS: &str = "model.safetensors";
 const MOMENTS: [&str; 2] = [
     "optimizer-first.safetensors",
     "optimizer-second.safetensors",
@@ -38,77 +31,6 @@ const VALUE_HEAD_TENSORS: [&str; 3] = ["weight_and_bias", "first_moment", "secon
 const STATE: &str = "trainer.json";
 const RECIPE: &str = "recipe.toml";
 const FAILURE: &str = "failure.txt";
-
-/// The files that describe a model, without its weights.
-#[derive(Clone, Debug)]
-pub struct ModelFiles(Vec<(String, Vec<u8>)>);
-
-impl ModelFiles {
-    /// Those of a fresh model with the character vocabulary.
-    pub(crate) fn fresh(model: &Model) -> Self {
-        let config = crate::demo::model_config(model);
-        let eos = config["eos_token_id"].clone();
-        let text = |v: serde_json::Value| format!("{v:#}\n").into_bytes();
-        ModelFiles(vec![
-            ("config.json".into(), text(config.into())),
-            (
-                "generation_config.json".into(),
-                text(json!({"do_sample": true, "temperature": 1.0, "eos_token_id": eos})),
-            ),
-            (
-                "tokenizer.json".into(),
-                crate::demo::tokenizer_json().into_bytes(),
-            ),
-            (
-                "tokenizer_config.json".into(),
-                text(crate::demo::tokenizer_config()),
-            ),
-        ])
-    }
-
-    /// Those of a folder.
-    pub(crate) fn load(dir: &Path) -> Result<Self, TrainError> {
-        let mut files = Vec::new();
-        for name in CARRIED {
-            let path = dir.join(name);
-            if path.exists() || name == "config.json" || name == "tokenizer.json" {
-                files.push((
-                    name.to_owned(),
-                    std::fs::read(&path).map_err(|e| TrainError::io(&path, e))?,
-                ));
-            }
-        }
-        Ok(ModelFiles(files))
-    }
-
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|f| f.0 == name).map(|f| f.1.as_slice())
-    }
-
-    pub(crate) fn config(&self) -> Result<ModelConfig, TrainError> {
-        let bytes = self.get("config.json").unwrap_or_default();
-        let raw = serde_json::from_slice(bytes).map_err(|e| {
-            TrainError::file(Path::new("config.json"), format!("not a JSON object: {e}"))
-        })?;
-        Ok(ModelConfig::from_json(&raw)?)
-    }
-
-    pub(crate) fn text(&self) -> Result<Text, TrainError> {
-        let tokenizer = self.get("tokenizer.json").unwrap_or_default();
-        Ok(Text::from_parts(
-            tokenizer,
-            self.get("tokenizer_config.json"),
-            self.get("chat_template.jinja"),
-        )?)
-    }
-
-    pub(crate) fn eos(&self, config: &ModelConfig) -> Result<Vec<u32>, TrainError> {
-        Ok(checkpoint::eos_ids(
-            self.get("generation_config.json"),
-            config,
-        )?)
-    }
-}
 
 /// A part of a run that is saved on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +61,7 @@ pub struct State {
 
 /// Changes whenever a checkpoint means something else: other files, or steps that compute other
 /// numbers from the same state.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// A checkpoint folder.
 #[derive(Clone, Debug)]
@@ -150,8 +72,10 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Writes the model alone into a folder, as it is after a step: what other programs load.
-    pub(crate) fn write_model(dir: &Path, t: &Trainer, step: u64) -> Result<(), TrainError> {
-        write_model_files(dir, t, &finite_weights(t, Part::WarmStart, step)?)
+    pub(crate) fn write_base(dir: &Path, t: &Trainer, step: u64) -> Result<(), TrainError> {
+        check_finite(t, Part::WarmStart, step, WeightType::Float32)?;
+        write_model(dir, &t.learner, &Save::default())?;
+        write_laser(dir, t)
     }
 
     /// Writes model, optimizer and state.
@@ -159,8 +83,8 @@ impl Checkpoint {
     /// # Errors
     /// Weights that are not finite are not written: going on from them is no use.
     pub(crate) fn write(dir: &Path, t: &Trainer, state: &State) -> Result<(), TrainError> {
-        let weights = finite_weights(t, state.phase, state.step)?;
-        Self::write_with(dir, t, state, &weights, None)
+        check_finite(t, state.phase, state.step, t.recipe.save.dtype)?;
+        Self::write_with(dir, t, state, &t.recipe.save, None)
     }
 
     /// Writes the state before a step that failed, whatever its numbers are, and how it failed.
@@ -170,36 +94,37 @@ impl Checkpoint {
         state: &State,
         failure: &str,
     ) -> Result<(), TrainError> {
-        let weights = t.learner.decoder.download(&t.learner.cpu);
-        Self::write_with(dir, t, state, &weights, Some(failure))
+        Self::write_with(dir, t, state, &Save::default(), Some(failure))
     }
 
     fn write_with(
         dir: &Path,
         t: &Trainer,
         state: &State,
-        weights: &[Vec<f32>],
+        how: &Save,
         failure: Option<&str>,
     ) -> Result<(), TrainError> {
+        let (cpu, decoder) = (&t.learner.cpu, &t.learner.decoder);
         folder_atomically(dir, |dir| {
-            write_model_files(dir, t, weights)?;
+            write_model(dir, &t.learner, how)?;
+            write_laser(dir, t)?;
+            if decoder.lora().is_none() && how.dtype != WeightType::Float32 {
+                let weights =
+                    TensorSource::new(&decoder.layout.tensors, |i| decoder.merged_tensor(cpu, i));
+                write_tensors(&dir.join(EXACT_WEIGHTS), &weights, WeightType::Float32)?;
+            }
             if let Some(failure) = failure {
                 write_atomically(&dir.join(FAILURE), failure.as_bytes())?;
             }
-            for (name, moments) in MOMENTS
-                .iter()
-                .zip([&t.learner.moments.first, &t.learner.moments.second])
-            {
-                let host = t.learner.decoder.download_like(&t.learner.cpu, moments);
-                write_atomically(
-                    &dir.join(name),
-                    &checkpoint::weights_to_bytes(&t.learner.decoder.config, &host)?,
-                )?;
+            let moments = &t.learner.moments;
+            for (name, moments) in MOMENTS.iter().zip([&moments.first, &moments.second]) {
+                let source = TensorSource::new(decoder.trained(), |i| host(cpu, &moments[i]));
+                write_tensors(&dir.join(name), &source, WeightType::Float32)?;
             }
             if let Some(reference) = &t.reference {
-                let host = reference.decoder.download(&t.learner.cpu);
-                let bytes = checkpoint::weights_to_bytes(&t.learner.decoder.config, &host)?;
-                write_atomically(&dir.join(REFERENCE), &bytes)?;
+                let own = &reference.decoder;
+                let source = TensorSource::new(&own.layout.tensors, |i| own.merged_tensor(cpu, i));
+                write_tensors(&dir.join(REFERENCE), &source, WeightType::Float32)?;
             }
             if let Some(head) = &t.value_head {
                 let named = VALUE_HEAD_TENSORS
@@ -247,17 +172,11 @@ impl Checkpoint {
         path.exists().then(|| Recipe::load(&path, &[])).transpose()
     }
 
-    /// Host weights in the layout's order.
-    pub(crate) fn weights(&self, config: &ModelConfig) -> Result<Vec<Vec<f32>>, TrainError> {
-        Ok(checkpoint::load_weights(&self.dir, config)?)
-    }
-
     /// Puts the optimizer's moments back.
     pub(crate) fn load_moments(&self, t: &mut Trainer, updates: u64) -> Result<(), TrainError> {
-        let host = MOMENTS.map(|name| {
-            checkpoint::load_tensors(&[self.dir.join(name)], &t.learner.decoder.config)
-        });
-        let [first, second] = host;
+        let specs = t.learner.decoder.trained();
+        let [first, second] =
+            MOMENTS.map(|name| Stored::file(&self.dir.join(name), specs.to_vec()));
         upload(&t.learner.cpu, &first?, &mut t.learner.moments.first);
         upload(&t.learner.cpu, &second?, &mut t.learner.moments.second);
         t.learner.moments.updates = updates;
@@ -267,11 +186,9 @@ impl Checkpoint {
     /// Puts back what trains beside the policy: the reference and the value head.
     pub(crate) fn load_companions(&self, t: &mut Trainer) -> Result<(), TrainError> {
         if t.recipe.needs_reference() {
-            let file = self.dir.join(REFERENCE);
-            t.set_reference(&checkpoint::load_tensors(
-                &[file],
-                &t.learner.decoder.config,
-            )?);
+            let specs = t.learner.decoder.layout.tensors.clone();
+            let stored = Stored::file(&self.dir.join(REFERENCE), specs)?;
+            t.set_reference(stored.into_tensors());
         }
         if let Some(head) = &mut t.value_head {
             let file = self.dir.join(VALUE_HEAD);
@@ -295,46 +212,65 @@ impl Checkpoint {
     }
 }
 
-fn upload(cpu: &Cpu, host: &[Vec<f32>], device: &mut [laser_kernels::Buffer]) {
-    use laser_kernels::Backend;
-    for (h, d) in host.iter().zip(device) {
-        cpu.upload(h, d);
+fn upload(cpu: &Cpu, stored: &Stored, device: &mut [Buffer]) {
+    for (h, d) in stored.tensors().zip(device) {
+        cpu.upload(&h, d);
     }
 }
 
-/// Host weights in the layout's order, if they are numbers.
-fn finite_weights(t: &Trainer, phase: Part, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
-    let weights = t.learner.decoder.download(&t.learner.cpu);
-    if weights.iter().flatten().all(|w| w.is_finite()) {
-        return Ok(weights);
+fn host(cpu: &Cpu, buffer: &Buffer) -> Vec<f32> {
+    let mut host = vec![0.0; buffer.len()];
+    cpu.download(buffer, &mut host);
+    host
+}
+
+/// Whether what would be saved are numbers, also in the type they are saved in; says what is not.
+pub(crate) fn check_weights(learner: &Learner, dtype: WeightType) -> Result<(), String> {
+    let mut fits = true;
+    for value in learner.decoder.parameters() {
+        if value.iter().any(|w| !w.is_finite()) {
+            return Err("weights that are not finite".into());
+        }
+        fits &= value.iter().all(|w| dtype.holds(*w));
     }
+    match fits || learner.decoder.lora().is_some() {
+        true => Ok(()),
+        false => Err(format!("weights that {} cannot hold", dtype.name())),
+    }
+}
+
+fn check_finite(t: &Trainer, phase: Part, step: u64, dtype: WeightType) -> Result<(), TrainError> {
     let (phase, key) = match phase {
         Part::WarmStart => ("warm start", "warm_start.optimizer.lr"),
         Part::Train => ("training", "optimizer.lr"),
     };
-    Err(TrainError::Diverged {
+    check_weights(&t.learner, dtype).map_err(|what| TrainError::Diverged {
         phase,
         step,
-        what: "its update left weights that are not finite".into(),
-        remedy: format!("they were not saved; lower {key}"),
+        what: format!("its update left {what}"),
+        remedy: match dtype {
+            WeightType::Float32 => format!("they were not saved; lower {key}"),
+            _ => format!("they were not saved; lower {key}, or set save.dtype = \"float32\""),
+        },
     })
 }
 
-/// Writes a model, weights on the host, into a folder.
-pub(crate) fn write_weights(
-    dir: &Path,
-    learner: &Learner,
-    weights: &[Vec<f32>],
-) -> Result<(), TrainError> {
-    for (name, bytes) in &learner.files.0 {
-        write_atomically(&dir.join(name), bytes)?;
+/// Writes what other programs load into a folder: the model, or the adapter that is trained.
+pub(crate) fn write_model(dir: &Path, learner: &Learner, how: &Save) -> Result<(), TrainError> {
+    let (cpu, decoder) = (&learner.cpu, &learner.decoder);
+    if let Some(lora) = decoder.lora() {
+        learner.files.write_text(dir)?;
+        let base = learner.files.origin().display().to_string();
+        let value = |i: usize| host(cpu, &decoder.parameters()[i]);
+        return Ok(peft::write(dir, lora, &decoder.config, &base, value)?);
     }
-    let weights = checkpoint::weights_to_bytes(&learner.decoder.config, weights)?;
-    write_atomically(&dir.join(WEIGHTS), &weights)
+    learner.files.write(dir, how.dtype.name())?;
+    let source = TensorSource::new(&decoder.layout.tensors, |i| decoder.merged_tensor(cpu, i));
+    Ok(write_weights(dir, &source, how.dtype, how.max_shard_bytes)?)
 }
 
-fn write_model_files(dir: &Path, t: &Trainer, weights: &[Vec<f32>]) -> Result<(), TrainError> {
-    write_weights(dir, &t.learner, weights)?;
+/// Writes the constants of the self-reward beside a model.
+fn write_laser(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
     if let (Some(rule), Some(zc)) = (&t.self_reward, t.zc) {
         let laser = json!({
             "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": decimal(rule.beta_v), "c_ref": decimal(rule.c_ref)

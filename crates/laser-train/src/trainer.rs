@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use laser_kernels::Cpu;
-use laser_model::{Gathered, Text};
+use laser_model::{Gathered, Retain, Text};
 use laser_rl::SelfReward;
 use laser_rng::Rng;
 use laser_rollout::score::{Batch, Score, Sequence};
@@ -12,11 +12,11 @@ use laser_rollout::{Generation, Monitor, Sampling};
 use crate::TrainError;
 use crate::critic::ValueHead;
 use crate::label::{Labelled, label};
-use crate::learner::Learner;
+use crate::learner::{Learner, LearnerSettings};
+use crate::model_files::{Adapt, Source};
 use crate::recipe::{Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
-use crate::save::ModelFiles;
 use crate::tasks::{ALPHABET, Mixture, Problem, Split};
 
 /// Independent streams of randomness of one seed.
@@ -34,6 +34,8 @@ pub(crate) enum Stream {
     Weights = 5,
     /// Problems and samples of dynamic sampling after the first round.
     Refill = 6,
+    /// Fresh adapters.
+    Adapter = 7,
 }
 
 impl Stream {
@@ -65,18 +67,16 @@ pub(crate) struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer around weights on the host, in the layout's order.
+    /// A trainer around a model. What is trained of it is what the recipe says, unless the source
+    /// is an adapter that goes on being trained.
     pub(crate) fn new(
         recipe: Arc<Recipe>,
         cpu: Cpu,
-        files: ModelFiles,
-        tensors: &[Vec<f32>],
+        mut source: Source,
         monitor: Arc<Monitor>,
     ) -> Result<Self, TrainError> {
-        let (context, rows) = (recipe.model.context, recipe.rollout.rows);
-        let learner = Learner::new(cpu, files, tensors, context, rows, monitor)?;
         let s = &recipe.self_reward;
-        let find = |key, token| unused_token(&recipe.name, key, token, &learner.text, &learner.eos);
+        let find = |key, token| unused_token(&recipe.name, key, token, &source.text, &source.eos);
         let zc = match s.token.is_empty() {
             true => None,
             false => Some(find("self_reward.token", &s.token)?),
@@ -87,6 +87,21 @@ impl Trainer {
                 Some(find("self_reward.incorrect_token", &s.incorrect_token)?)
             }
         };
+        let (seed, settings) = (
+            Stream::Adapter.seed(recipe.seed),
+            LearnerSettings {
+                context: recipe.model.context,
+                rows: recipe.rollout.rows,
+                retain: match recipe.gradient_checkpointing {
+                    true => Retain::Inputs,
+                    false => Retain::Everything,
+                },
+            },
+        );
+        if let (Adapt::No, Some(lora)) = (&source.adapt, recipe.lora.adapter(zc)) {
+            source.adapt = Adapt::Fresh(lora, seed);
+        }
+        let learner = Learner::new(cpu, source, settings, monitor)?;
         Ok(Trainer {
             value_head: (recipe.critic.coefficient > 0.0)
                 .then(|| ValueHead::new(&learner.cpu, learner.decoder.config.hidden_size)),
@@ -162,25 +177,28 @@ impl Trainer {
         let reference = self.reference.as_ref()?;
         let sequences = sequences(answered, |l| self.zc.filter(|_| l.response.finished()));
         let position = self.recipe.self_reward.position;
-        let tokens = self.recipe.micro_batch_tokens;
+        let tokens = self.recipe.tokens_per_micro_batch;
         Some(reference.score(&self.learner.cpu, &sequences, position, tokens))
     }
 
     /// Keeps the weights as they are now as the reference, where the recipe needs one.
     pub(crate) fn keep_reference(&mut self) {
         if self.recipe.needs_reference() {
-            let tensors = self.learner.decoder.download(&self.learner.cpu);
-            self.set_reference(&tensors);
+            let learner = &self.learner;
+            let reference = self.reference_of(learner.decoder.merged(&learner.cpu));
+            self.reference = Some(reference);
         }
     }
 
     /// Takes weights on the host as those of the reference.
-    pub(crate) fn set_reference(&mut self, tensors: &[Vec<f32>]) {
-        let (config, context) = (
-            self.learner.decoder.config.clone(),
-            self.learner.decoder.context(),
-        );
-        self.reference = Some(Reference::new(&self.learner.cpu, config, tensors, context));
+    pub(crate) fn set_reference(&mut self, tensors: impl Iterator<Item = Vec<f32>>) {
+        self.reference = Some(self.reference_of(tensors));
+    }
+
+    fn reference_of(&self, tensors: impl Iterator<Item = Vec<f32>>) -> Reference {
+        let decoder = &self.learner.decoder;
+        let (config, context) = (decoder.config.clone(), decoder.context());
+        Reference::new(&self.learner.cpu, config, tensors, context)
     }
 
     /// Problems `first..first + count` of a stream.

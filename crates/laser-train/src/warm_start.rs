@@ -60,7 +60,7 @@ impl Trainer {
             what,
             remedy: "lower warm_start.optimizer.lr".into(),
         };
-        for cut in micro_batches(&sequences, recipe.micro_batch_tokens) {
+        for cut in micro_batches(&sequences, recipe.tokens_per_micro_batch) {
             let (batch, g) = self.micro_batch(&sequences[cut], diverged)?;
             let mut dlogp = vec![0.0; g.logp.len()];
             for (range, zc) in batch.responses.iter().zip(&batch.self_rewards) {

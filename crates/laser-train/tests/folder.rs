@@ -36,8 +36,8 @@ fn a_checkpoint_is_a_hugging_face_folder_that_loads_again() {
         assert!(last.join(name).exists(), "{name}");
     }
     let config = checkpoint::load_config(&last).unwrap();
-    let weights = checkpoint::load_weights(&last, &config).unwrap();
-    Decoder::new(&Cpu::serial(), config, &weights, 32, false);
+    let weights = checkpoint::Stored::weights(&last, &config).unwrap();
+    Decoder::new(&Cpu::serial(), config, weights.tensors(), 32, false);
     let laser: Value = serde_json::from_str(&read(last.join("laser.json"))).unwrap();
     let text = Text::load(&last).unwrap();
     assert_eq!(laser["token"], "<|self_reward|>");

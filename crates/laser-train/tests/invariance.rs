@@ -42,11 +42,11 @@ fn threads_micro_batches_and_rows_in_flight_change_nothing() {
     train(recipe(&[]), &first, None);
     assert_mixed_groups(&first);
     for (i, (threads, setting)) in [
-        (2, "micro_batch_tokens=256"),
-        (3, "micro_batch_tokens=256"),
-        (1, "micro_batch_tokens=64"),
-        (1, "micro_batch_tokens=100000"),
-        (2, "micro_batch_tokens=100000"),
+        (2, "tokens_per_micro_batch=256"),
+        (3, "tokens_per_micro_batch=256"),
+        (1, "tokens_per_micro_batch=64"),
+        (1, "tokens_per_micro_batch=100000"),
+        (2, "tokens_per_micro_batch=100000"),
         (1, "rollout.rows=1"),
         (3, "rollout.rows=32"),
     ]

@@ -127,7 +127,7 @@ fn threads_and_micro_batches_change_nothing_in_any_of_them() {
     for (name, settings) in VARIANTS {
         let (one, two) = (dir.path().join(name), dir.path().join(format!("{name}-2")));
         train(recipe(settings), &one, Some(&base));
-        let other = [settings, &["micro_batch_tokens=64"]].concat();
+        let other = [settings, &["tokens_per_micro_batch=64"]].concat();
         let options = RunOptions {
             threads: 2,
             base: Some(base.clone()),
@@ -381,7 +381,7 @@ fn scores_read_where_eos_was_emitted_train_too() {
         threads: 2,
         ..options(&out("two"))
     };
-    run(recipe(&[settings[0], "micro_batch_tokens=64"]), options).unwrap();
+    run(recipe(&[settings[0], "tokens_per_micro_batch=64"]), options).unwrap();
     assert_same_run(&out("one"), &out("two"), 5, "at_eos");
     for line in rl_metrics(&out("one")) {
         assert_eq!(line["policy/logprob_mismatch"], 0.0);

@@ -273,7 +273,7 @@ fn a_run_resumes_with_other_threads_and_batches() {
         ..resuming(&out)
     };
     run(
-        recipe(&["micro_batch_tokens=64", "rollout.rows=2"]),
+        recipe(&["tokens_per_micro_batch=64", "rollout.rows=2"]),
         options,
     )
     .unwrap();

@@ -7,7 +7,8 @@ use std::path::Path;
 use common::*;
 use laser_kernels::Cpu;
 use laser_model::{
-    Decoder, Gradients, HeadGradient, ModelConfig, Text, Workspace, checkpoint, init_weights,
+    Decoder, Gradients, HeadGradient, ModelConfig, Retain, Text, Workspace, checkpoint,
+    init_weights,
 };
 use laser_rl::{SelfReward, self_reward_mse};
 use laser_rollout::SelfRewardPosition;
@@ -29,9 +30,9 @@ fn regress(labels: [bool; 8]) -> [f32; 8] {
     let cpu = Cpu::serial();
     let config = ModelConfig::from_json(&config).unwrap();
     let weights = init_weights(&config, 1);
-    let mut decoder = Decoder::new(&cpu, config, &weights, 16, true);
-    let mut ws = Workspace::new(&cpu, &decoder.config);
-    let mut gradients = Gradients::zeros(&cpu, &decoder.layout);
+    let mut decoder = Decoder::new(&cpu, config, weights, 16, true);
+    let mut ws = Workspace::new(&cpu, &decoder.config, Retain::Everything);
+    let mut gradients = Gradients::zeros(&cpu, &decoder);
     let mut moments = Moments::new(&cpu, &decoder);
     let optimizer = Optimizer {
         lr: 0.01,
@@ -122,7 +123,7 @@ struct Model {
 
 fn load(dir: &Path) -> Model {
     let config = checkpoint::load_config(dir).unwrap();
-    let weights = checkpoint::load_weights(dir, &config).unwrap();
+    let weights = checkpoint::Stored::weights(dir, &config).unwrap();
     let text = Text::load(dir).unwrap();
     let rule = Checkpoint {
         dir: dir.to_owned(),
@@ -133,7 +134,7 @@ fn load(dir: &Path) -> Model {
     Model {
         eos: config.eos[0],
         zc: text.token_id("<|self_reward|>").unwrap(),
-        decoder: Decoder::new(&Cpu::serial(), config, &weights, 32, false),
+        decoder: Decoder::new(&Cpu::serial(), config, weights.tensors(), 32, false),
         text,
         rule,
     }
@@ -145,7 +146,7 @@ fn scoring_a_finished_response_anew_gives_the_recorded_score_to_the_last_bit() {
     train(recipe(&["evaluation.problems=20"]), dir.path(), None);
     let m = load(&dir.path().join("checkpoints/step-5"));
     let cpu = Cpu::serial();
-    let mut ws = Workspace::new(&cpu, &m.decoder.config);
+    let mut ws = Workspace::new(&cpu, &m.decoder.config, Retain::Nothing);
     let mut compared = 0;
     for row in rows(dir.path().join("results.jsonl")) {
         let prompt = m.text.encode(&row.prompt).unwrap();

@@ -379,7 +379,7 @@ fn a_dry_run_prints_a_recipe_with_its_cost_and_writes_nothing() {
         "--set",
         "rollout.prompts=4",
         "--set",
-        "micro_batch_tokens=512",
+        "tokens_per_micro_batch=512",
     ];
     let output = laser(
         dir.path(),

@@ -173,7 +173,7 @@ fn a_second_interrupt_stops_at_once() {
         "train",
         "tiny.toml",
         "--out=out",
-        "--set=micro_batch_tokens=10000000",
+        "--set=tokens_per_micro_batch=10000000",
         "--set=warm_start.batch_size=4096",
         "--set=model.hidden_size=64",
         "--set=model.intermediate_size=256",

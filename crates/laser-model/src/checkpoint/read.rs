@@ -177,16 +177,24 @@ impl Stored {
 
     /// The tensors in the order of the specs, converted to `f32`, one by one.
     pub fn tensors(&self) -> impl Iterator<Item = Vec<f32>> + '_ {
-        self.specs.iter().map(|spec| {
-            let mut data = Vec::with_capacity(spec.len());
-            for part in &spec.parts {
-                // `check` has seen every part.
-                let place = &self.places[&part.name];
-                let bytes = &self.files[place.file].1[place.bytes.clone()];
-                append_f32(place.dtype, bytes, &mut data);
-            }
-            data
-        })
+        (0..self.specs.len()).map(|i| self.tensor(i))
+    }
+
+    /// The same; the files are closed after the last.
+    pub fn into_tensors(self) -> impl Iterator<Item = Vec<f32>> {
+        (0..self.specs.len()).map(move |i| self.tensor(i))
+    }
+
+    fn tensor(&self, i: usize) -> Vec<f32> {
+        let spec = &self.specs[i];
+        let mut data = Vec::with_capacity(spec.len());
+        for part in &spec.parts {
+            // `check` has seen every part.
+            let place = &self.places[&part.name];
+            let bytes = &self.files[place.file].1[place.bytes.clone()];
+            append_f32(place.dtype, bytes, &mut data);
+        }
+        data
     }
 }
 

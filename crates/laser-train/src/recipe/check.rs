@@ -13,7 +13,13 @@ impl Recipe {
         let c = Checker { place };
         let fail = |key: &str, value: String, problem: &str| c.fail(key, value, problem);
         c.at_least("steps", self.steps, 1)?;
-        c.at_least("micro_batch_tokens", self.micro_batch_tokens as u64, 1)?;
+        c.at_least(
+            "tokens_per_micro_batch",
+            self.tokens_per_micro_batch as u64,
+            1,
+        )?;
+        c.at_least("save.max_shard_bytes", self.save.max_shard_bytes, 1)?;
+        self.check_lora(&c)?;
         let m = &self.model;
         for (key, value) in [
             ("model.hidden_size", m.hidden_size),
@@ -215,6 +221,23 @@ impl Recipe {
                 );
                 return fail("model.context", m.context.to_string(), &problem);
             }
+        }
+        Ok(())
+    }
+
+    fn check_lora(&self, c: &Checker) -> Result<(), TrainError> {
+        let l = &self.lora;
+        c.number("lora.alpha", l.alpha, l.alpha > 0.0, "must be above 0")?;
+        if l.rank == 0 {
+            return Ok(());
+        }
+        if l.targets.is_empty() {
+            let problem = "name the matrices to adapt, such as \"q_proj\" and \"v_proj\"";
+            return c.fail("lora.targets", "[]".into(), problem);
+        }
+        if l.train_token && self.self_reward.token.is_empty() {
+            let problem = "there is no self_reward.token whose row could be trained";
+            return c.fail("lora.train_token", "true".into(), problem);
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Trainer {
         // One pass of the policy as it is before the first update.
         let (mut old, mut values) = (Vec::new(), Vec::new());
         let sequences = sequences(answered, |_| None);
-        for cut in laser_rollout::score::micro_batches(&sequences, r.micro_batch_tokens) {
+        for cut in laser_rollout::score::micro_batches(&sequences, r.tokens_per_micro_batch) {
             let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
             let all = match &self.value_head {
                 Some(head) => {

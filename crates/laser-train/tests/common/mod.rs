@@ -197,15 +197,16 @@ pub fn copy(from: &Path, to: &Path) {
 /// Changes the weights of a model folder; `change` is given where a named tensor is.
 pub fn edit_weights(dir: &Path, change: impl FnOnce(&dyn Fn(&str) -> usize, &mut [Vec<f32>])) {
     let config = checkpoint::load_config(dir).unwrap();
-    let mut tensors = checkpoint::load_weights(dir, &config).unwrap();
+    let stored = checkpoint::Stored::weights(dir, &config).unwrap();
+    let mut tensors: Vec<Vec<f32>> = stored.into_tensors().collect();
     let layout = laser_model::Layout::new(&config);
     let find = |name: &str| {
         let specs = &mut layout.tensors.iter();
         specs.position(|t| t.parts[0].name == name).unwrap()
     };
     change(&find, &mut tensors);
-    let bytes = checkpoint::weights_to_bytes(&config, &tensors).unwrap();
-    std::fs::write(dir.join("model.safetensors"), bytes).unwrap();
+    let source = checkpoint::Source::new(&layout.tensors, |i| tensors[i].clone());
+    checkpoint::write_weights(dir, &source, checkpoint::WeightType::Float32, u64::MAX).unwrap();
 }
 
 /// Makes a tiny model give a token no probability: one channel becomes a constant, and the logit
