@@ -336,8 +336,8 @@ impl Recipe {
         let steps = self.optimizer.schedule.falls();
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
             _ if key.ends_with("optimizer.max_skipped") => false,
-            "seed" | "model" | "warm_start" | "tasks" | "policy" | "kl" | "entropy" | "critic"
-            | "self_reward" | "optimizer" => true,
+            "seed" | "model" | "lora" | "warm_start" | "tasks" | "policy" | "kl" | "entropy"
+            | "critic" | "self_reward" | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -364,7 +364,7 @@ impl Recipe {
         without_limit(&mut optimizer);
         let mut parts = json!([
             self.base_fingerprint(),
-            self.model.path,
+            self.lora,
             rollout,
             self.policy,
             self.kl,

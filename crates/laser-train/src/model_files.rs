@@ -29,8 +29,10 @@ pub(crate) const EXACT_WEIGHTS: &str = "weights-float32.safetensors";
 #[derive(Clone, Debug)]
 pub struct ModelFiles {
     files: Vec<(String, Vec<u8>)>,
-    /// Where they came from; messages and adapters name it.
+    /// Where they came from; messages name it.
     origin: PathBuf,
+    /// The name by which an adapter finds its base model: of the hub, or the whole path.
+    name: String,
 }
 
 impl ModelFiles {
@@ -56,6 +58,7 @@ impl ModelFiles {
                 ),
             ],
             origin: PathBuf::new(),
+            name: String::new(),
         }
     }
 
@@ -74,12 +77,16 @@ impl ModelFiles {
         Ok(ModelFiles {
             files,
             origin: dir.into(),
+            name: std::path::absolute(dir)
+                .unwrap_or_else(|_| dir.into())
+                .display()
+                .to_string(),
         })
     }
 
-    /// The folder they came from; empty for a fresh model.
-    pub(crate) fn origin(&self) -> &Path {
-        &self.origin
+    /// The name of the model; empty for a fresh one.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     fn get(&self, name: &str) -> Option<&[u8]> {

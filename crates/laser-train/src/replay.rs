@@ -39,7 +39,13 @@ pub fn replay(dir: &Path, threads: usize, monitor: Arc<Monitor>) -> Result<Repla
         .recipe()?
         .ok_or_else(|| TrainError::file(dir, "no dump of a step: recipe.toml is missing"))?;
     let cpu = Cpu::new(threads)?;
-    let mut t = Trainer::new(Arc::new(recipe), cpu, Source::open(dir)?, monitor)?;
+    let mut t = Trainer::new(
+        Arc::new(recipe),
+        cpu,
+        state.phase,
+        Source::open(dir)?,
+        monitor,
+    )?;
     dump.load_moments(&mut t, state.updates)?;
     let largest = largest(&t);
     t.self_reward = dump.self_reward()?;

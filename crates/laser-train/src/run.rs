@@ -283,7 +283,7 @@ impl<'a> Run<'a> {
                 Source::full(files, weights)?
             }
         };
-        let mut t = self.trainer(cpu, source)?;
+        let mut t = self.trainer(cpu, Part::WarmStart, source)?;
         let Some((state, c)) = saved else {
             return Ok(Start::WarmStart(t, 0));
         };
@@ -312,11 +312,12 @@ impl<'a> Run<'a> {
 
     /// The trainer around the model in a folder.
     fn load(&self, cpu: Cpu, model: &Checkpoint) -> Result<Trainer, TrainError> {
-        self.trainer(cpu, Source::open(&model.dir)?)
+        self.trainer(cpu, Part::Train, Source::open(&model.dir)?)
     }
 
-    fn trainer(&self, cpu: Cpu, source: Source) -> Result<Trainer, TrainError> {
-        Trainer::new(self.recipe.clone(), cpu, source, self.monitor.clone())
+    fn trainer(&self, cpu: Cpu, part: Part, source: Source) -> Result<Trainer, TrainError> {
+        let recipe = self.recipe.clone();
+        Trainer::new(recipe, cpu, part, source, self.monitor.clone())
     }
 
     /// The warm start after `done` steps; writes the base model.
@@ -365,7 +366,13 @@ impl<'a> Run<'a> {
         })?;
         remove_folder(&saved)?;
         self.observer.end(Phase::WarmStart);
-        t.learner.moments = Moments::new(&t.learner.cpu, &t.learner.decoder);
+        if self.recipe.lora.rank > 0 {
+            let cpu = t.learner.cpu.clone();
+            drop(t);
+            t = self.load(cpu, &Checkpoint { dir: base })?;
+        } else {
+            t.learner.moments = Moments::new(&t.learner.cpu, &t.learner.decoder);
+        }
         if self.is_out_of_time() {
             return Err(self.out_of_time("the warm start", steps));
         }

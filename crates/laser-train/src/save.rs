@@ -260,9 +260,9 @@ pub(crate) fn write_model(dir: &Path, learner: &Learner, how: &Save) -> Result<(
     let (cpu, decoder) = (&learner.cpu, &learner.decoder);
     if let Some(lora) = decoder.lora() {
         learner.files.write_text(dir)?;
-        let base = learner.files.origin().display().to_string();
+        let base = learner.files.name();
         let value = |i: usize| host(cpu, &decoder.parameters()[i]);
-        return Ok(peft::write(dir, lora, &decoder.config, &base, value)?);
+        return Ok(peft::write(dir, lora, &decoder.config, base, value)?);
     }
     learner.files.write(dir, how.dtype.name())?;
     let source = TensorSource::new(&decoder.layout.tensors, |i| decoder.merged_tensor(cpu, i));

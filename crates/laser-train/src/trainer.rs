@@ -17,6 +17,7 @@ use crate::model_files::{Adapt, Source};
 use crate::recipe::{Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
+use crate::save::Part;
 use crate::tasks::{ALPHABET, Mixture, Problem, Split};
 
 /// Independent streams of randomness of one seed.
@@ -67,11 +68,12 @@ pub(crate) struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer around a model. What is trained of it is what the recipe says, unless the source
-    /// is an adapter that goes on being trained.
+    /// A trainer around a model. The warm start trains all weights; after it, what is trained is
+    /// what the recipe says, unless the source is an adapter that goes on being trained.
     pub(crate) fn new(
         recipe: Arc<Recipe>,
         cpu: Cpu,
+        part: Part,
         mut source: Source,
         monitor: Arc<Monitor>,
     ) -> Result<Self, TrainError> {
@@ -98,7 +100,8 @@ impl Trainer {
                 },
             },
         );
-        if let (Adapt::No, Some(lora)) = (&source.adapt, recipe.lora.adapter(zc)) {
+        if let (Part::Train, Adapt::No, Some(lora)) = (part, &source.adapt, recipe.lora.adapter(zc))
+        {
             source.adapt = Adapt::Fresh(lora, seed);
         }
         let learner = Learner::new(cpu, source, settings, monitor)?;

@@ -331,7 +331,7 @@ fn a_checkpoint_of_another_version_is_refused() {
     let refused = |text: String, words: &str| {
         std::fs::write(&state, text).unwrap();
         let error = run(recipe(&[]), resuming(out)).unwrap_err().to_string();
-        for part in ["trainer.json", words, "another version", "format 2"] {
+        for part in ["trainer.json", words, "another version", "format 3"] {
             assert!(error.contains(part), "{error}");
         }
     };
