@@ -124,7 +124,7 @@ fn replay(dump: &Path, threads: usize) -> Result<()> {
 
 /// Schedule and cost as comments, so that what is printed stays a recipe.
 fn cost(recipe: &Recipe, plan: &Plan) -> String {
-    let mib = |bytes: usize| bytes as f64 / (1 << 20) as f64;
+    let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
     let mut text = String::from("# schedule\n");
     if let Some((steps, seconds)) = plan.warm_start {
         text += &format!(
@@ -159,16 +159,24 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
         "#   in all       {:.0} s, measured on a few steps with the weights of the start{bound}\n",
         plan.total_seconds()
     );
+    let million = |n: usize| n as f64 / 1e6;
     text += &format!(
-        "# memory\n#   {:.2} M parameters: {:.0} MiB for weights, their packed copies, gradients and optimizer\n#   {:.0} MiB for the KV cache at its largest\n",
-        plan.parameters as f64 / 1e6,
-        mib(plan.fixed_bytes),
-        mib(plan.cache_bytes)
+        "# memory\n#   {:.2} M parameters, {:.2} M of them trained\n",
+        million(plan.parameters),
+        million(plan.trained)
     );
+    for share in &plan.memory.shares {
+        text += &format!("#   {:>9.1} MiB  {}\n", mib(share.bytes), share.name);
+    }
+    let total = plan.memory.total();
+    text += &format!("#   {:>9.1} MiB  in all", mib(total));
+    if let Some(available) = plan.memory.available {
+        text += &format!(" of {:.1} MiB that there are", mib(available));
+    }
     if let Some(bytes) = plan.peak_bytes {
         text += &format!(
-            "#   {:.0} MiB were in use at most while measuring, activations of a full micro-batch included\n",
-            mib(bytes as usize)
+            "\n#   {:>9.1} MiB  were in use at most while measuring, the program itself included",
+            mib(bytes)
         );
     }
     text.truncate(text.trim_end().len());

@@ -7,6 +7,7 @@ use crate::{Decoder, Retain, Workspace};
 /// The cache of sequences in flight, and the memory of a decoding step.
 pub struct GenerationState<B: Backend> {
     cache: B::KvCache,
+    slots: usize,
     capacity: usize,
     prefill: Workspace<B>,
     x: B::Buffer,
@@ -36,6 +37,11 @@ pub struct Step {
 }
 
 impl<B: Backend> GenerationState<B> {
+    /// Sequences that fit.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
     /// Tokens that fit into a slot.
     pub fn capacity(&self) -> usize {
         self.capacity
@@ -63,6 +69,7 @@ impl<B: Backend> Decoder<B> {
         let empty = || backend.zeros(0);
         GenerationState {
             cache: backend.kv_cache(self.config.attention, self.config.layers, slots, capacity),
+            slots,
             capacity,
             prefill: Workspace::new(backend, &self.config, Retain::Nothing),
             x: empty(),

@@ -130,6 +130,7 @@ impl<'a> LocalEngine<'a> {
     fn work(
         &self,
         state: &mut GenerationState<Cpu>,
+        most_rows: usize,
         requests: &[Request],
         g: &Generation,
         next: &AtomicUsize,
@@ -138,7 +139,7 @@ impl<'a> LocalEngine<'a> {
         let cpu = Cpu::serial();
         let vocab = self.decoder.config.vocab_size;
         // Slot 0 holds the prompt of the current group.
-        let mut free: Vec<usize> = (1..=self.memory.rows).rev().collect();
+        let mut free: Vec<usize> = (1..=most_rows).rev().collect();
         let mut rows: Vec<Row> = Vec::new();
         let mut group: Option<Group> = None;
         let mut answers = Vec::new();
@@ -295,14 +296,16 @@ impl Engine for LocalEngine<'_> {
         let capacity = self.check(requests, generation)?;
         let next = AtomicUsize::new(0);
         let threads = self.threads.min(requests.len()).max(1);
+        // A cache for rows that are never used would only take memory.
+        let samples: usize = requests.iter().map(|r| r.samples).sum();
+        let rows = self.memory.rows.min(samples).max(1);
         let run = || -> Result<Vec<Answer>, RolloutError> {
-            let slots = self.memory.rows + 1;
             let mut state = self
                 .memory
                 .take()
-                .filter(|s| s.capacity() >= capacity)
-                .unwrap_or_else(|| self.decoder.generation(&Cpu::serial(), slots, capacity));
-            let answers = self.work(&mut state, requests, generation, &next, monitor);
+                .filter(|s| s.capacity() >= capacity && s.slots() > rows)
+                .unwrap_or_else(|| self.decoder.generation(&Cpu::serial(), rows + 1, capacity));
+            let answers = self.work(&mut state, rows, requests, generation, &next, monitor);
             self.memory.give(state);
             answers
         };

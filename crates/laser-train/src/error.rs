@@ -56,6 +56,9 @@ pub enum TrainError {
     /// The condition under which the self-reward means something does not hold.
     #[error("{0}")]
     SelfReward(String),
+    /// The run would not fit into the memory.
+    #[error("{0}")]
+    Memory(String),
     /// The user asked to stop; everything is saved.
     #[error(
         "interrupted in {phase} after step {step}; everything up to there is saved in {dir}. To go on: {command}"
@@ -142,6 +145,7 @@ impl TrainError {
             TrainError::Syntax { .. }
                 | TrainError::Value { .. }
                 | TrainError::SelfReward(_)
+                | TrainError::Memory(_)
                 | TrainError::Task(_)
         )
     }

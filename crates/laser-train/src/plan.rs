@@ -6,6 +6,7 @@ use laser_kernels::Cpu;
 
 use crate::TrainError;
 use crate::log::peak_memory;
+use crate::memory::MemoryPlan;
 use crate::recipe::Recipe;
 use crate::run::{Run, Start};
 use crate::trainer::Trainer;
@@ -32,11 +33,10 @@ pub struct Plan {
     pub seconds: [f64; 2],
     /// Responses of all tests, and seconds for them.
     pub tests: (usize, f64),
-    /// Bytes that depend on the number of weights alone: weights with their packed copies,
-    /// gradients, optimizer.
-    pub fixed_bytes: usize,
-    /// Bytes of the KV cache at its largest.
-    pub cache_bytes: usize,
+    /// Weights that are trained.
+    pub trained: usize,
+    /// What the run holds in memory.
+    pub memory: MemoryPlan,
     /// Largest memory of the process up to the end of the probe, where the system tells.
     pub peak_bytes: Option<u64>,
 }
@@ -121,18 +121,10 @@ fn probe(
         every => (recipe.steps - 1) / every,
     };
     let tested = (2 * e.problems + during as usize * e.quick_problems.min(e.problems)) * e.samples;
-    let parameters = trainer.learner.decoder.config.parameters();
-    let c = &trainer.learner.decoder.config;
-    let context = recipe.model.context.min(c.max_positions);
-    let row =
-        2 * c.layers * c.attention.kv_heads * c.attention.head_dim * context * size_of::<f32>();
     let updates = recipe.policy.passes * recipe.policy.mini_batches as u64;
-    // Weights and two packed copies, gradients, two moments; where a step of several updates may
-    // have to be undone, weights and moments again; a reference's weights and one packed copy.
-    let undo = if updates > 1 { 3 } else { 0 };
-    let copies = 6 + undo + 2 * usize::from(trainer.reference.is_some());
+    let decoder = &trainer.learner.decoder;
     Ok(Plan {
-        parameters,
+        parameters: decoder.config.parameters(),
         warm_start,
         steps: recipe.steps,
         updates,
@@ -140,8 +132,8 @@ fn probe(
         sampled_tokens: responses * r.max_new_tokens,
         seconds,
         tests: (tested, seconds[0] * tested as f64 / responses as f64),
-        fixed_bytes: copies * parameters * size_of::<f32>(),
-        cache_bytes: row * r.rows.min(responses) * trainer.learner.cpu.threads(),
+        trained: decoder.trained().iter().map(|t| t.len()).sum(),
+        memory: trainer.memory.clone(),
         peak_bytes: peak_memory(),
     })
 }

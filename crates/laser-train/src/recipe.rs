@@ -46,6 +46,9 @@ pub struct Recipe {
     /// Keep the inputs of the blocks alone and compute each block once more in the backward pass:
     /// less memory, about a third more work in training, the same results.
     pub gradient_checkpointing: bool,
+    /// Memory that the run may take, in GiB; 0 asks the system. A run that needs more is refused
+    /// before it starts.
+    pub memory_gib: f64,
     /// The model that is trained.
     pub model: Model,
     /// An adapter that is trained instead.
@@ -344,6 +347,7 @@ impl Default for Recipe {
             steps: 200,
             tokens_per_micro_batch: 8192,
             gradient_checkpointing: false,
+            memory_gib: 0.0,
             model: Model::default(),
             lora: LoraSettings::default(),
             warm_start: WarmStart::default(),

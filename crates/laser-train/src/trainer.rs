@@ -13,6 +13,7 @@ use crate::TrainError;
 use crate::critic::ValueHead;
 use crate::label::{Labelled, label};
 use crate::learner::{Learner, LearnerSettings};
+use crate::memory::MemoryPlan;
 use crate::model_files::{Adapt, Source};
 use crate::recipe::{Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
@@ -52,6 +53,8 @@ pub(crate) type Answered = (Vec<u32>, Vec<Labelled>);
 pub(crate) struct Trainer {
     pub recipe: Arc<Recipe>,
     pub learner: Learner,
+    /// What it was expected to take before it was made.
+    pub memory: MemoryPlan,
     /// z_c.
     pub zc: Option<u32>,
     /// z_i, the token of wrong responses; only where the recipe's loss has one.
@@ -104,6 +107,13 @@ impl Trainer {
         {
             source.adapt = Adapt::Fresh(lora, seed);
         }
+        let lora = match &source.adapt {
+            Adapt::No => None,
+            Adapt::Fresh(lora, _) => Some(lora),
+            Adapt::Stored(stored) => Some(&stored.lora),
+        };
+        let memory = MemoryPlan::new(&recipe, &source.config, lora, cpu.threads());
+        memory.check()?;
         let learner = Learner::new(cpu, source, settings, monitor)?;
         Ok(Trainer {
             value_head: (recipe.critic.coefficient > 0.0)
@@ -114,6 +124,7 @@ impl Trainer {
             rewards: Rewards::start(&recipe.reward)?,
             recipe,
             learner,
+            memory,
             zc,
             zi,
             self_reward: None,

@@ -19,6 +19,12 @@ impl Recipe {
             1,
         )?;
         c.at_least("save.max_shard_bytes", self.save.max_shard_bytes, 1)?;
+        c.number(
+            "memory_gib",
+            self.memory_gib,
+            self.memory_gib >= 0.0,
+            "must not be negative; 0 asks the system",
+        )?;
         self.check_lora(&c)?;
         let m = &self.model;
         for (key, value) in [

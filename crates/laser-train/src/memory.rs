@@ -1,0 +1,297 @@
+//! What a run will hold in memory, worked out before anything is read.
+
+use laser_model::{Layout, Lora, ModelConfig, Retain};
+
+use crate::TrainError;
+use crate::recipe::Recipe;
+
+/// Bytes of a float.
+const FLOAT: u64 = 4;
+/// Columns to which the layout for products fills matrices up.
+const PANEL: u64 = 32;
+/// Floats of logits that the head holds at a time, at least this many rows of them.
+const LOGITS: (u64, u64) = (1 << 22, 8);
+
+/// One thing that takes memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Share {
+    /// What it is.
+    pub name: &'static str,
+    /// Bytes.
+    pub bytes: u64,
+    /// What lowers it.
+    pub remedy: &'static str,
+}
+
+/// The memory of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryPlan {
+    /// Its parts, those of none left out.
+    pub shares: Vec<Share>,
+    /// What there is, in bytes; `None` where the system does not tell.
+    pub available: Option<u64>,
+}
+
+impl MemoryPlan {
+    /// Of a recipe with a model, on `threads` threads.
+    pub(crate) fn new(
+        recipe: &Recipe,
+        config: &ModelConfig,
+        lora: Option<&Lora>,
+        threads: usize,
+    ) -> Self {
+        let layout = Layout::new(config);
+        let sum = |tensors: &[laser_model::TensorSpec]| {
+            tensors.iter().map(|t| t.len() as u64).sum::<u64>()
+        };
+        let weights = sum(&layout.tensors);
+        // Of every product's matrix one copy for the forward pass and one for the backward pass.
+        let head = if config.tied { 0 } else { 1 };
+        let matrices = layout.tensors.iter().skip(head).filter(|t| t.matrix);
+        let fill = |n: usize| (n as u64).next_multiple_of(PANEL);
+        let [forward, backward] = [0, 1].map(|way| {
+            let packed = matrices.clone().map(|t| match way {
+                0 => fill(t.rows) * t.cols as u64,
+                _ => t.rows as u64 * fill(t.cols),
+            });
+            packed.sum::<u64>()
+        });
+        let trained = lora.map_or(weights, |l| sum(&l.tensors(config)));
+        let adapter = match lora {
+            // The values, their layouts for products, and one matrix that is being merged.
+            Some(l) => {
+                let laid_out = l
+                    .tensors(config)
+                    .iter()
+                    .map(|t| fill(t.rows) * t.cols as u64 + t.rows as u64 * fill(t.cols))
+                    .sum::<u64>();
+                let largest = layout.tensors.iter().skip(1).map(|t| t.len() as u64).max();
+                trained + laid_out + 2 * largest.unwrap_or(0)
+            }
+            None => 0,
+        };
+        let r = &recipe.rollout;
+        let context = recipe.model.context.min(config.max_positions) as u64;
+        let responses = (r.prompts * r.samples) as u64;
+        // A micro-batch holds one sequence at least, and no more than an update has.
+        let micro = (recipe.tokens_per_micro_batch as u64)
+            .max(context)
+            .min(responses * context);
+        let retain = match recipe.gradient_checkpointing {
+            true => Retain::Inputs,
+            false => Retain::Everything,
+        };
+        let (kept, working) = retain.floats_per_token(config);
+        let (_, scoring) = Retain::Nothing.floats_per_token(config);
+        // A tied embedding's lookups wait for the end of an update.
+        let lookups = match (config.tied, lora) {
+            (true, None) => responses * context * config.hidden_size as u64,
+            _ => 0,
+        };
+        let vocab = config.vocab_size as u64;
+        let logits = LOGITS.0.max(LOGITS.1 * vocab);
+        let a = config.attention;
+        let token = 2 * (config.layers * a.kv_heads * a.head_dim) as u64;
+        let threads = (threads as u64).min(r.prompts as u64).max(1);
+        let rows = (r.rows as u64).min(responses) + 1;
+        let decoding = rows * (vocab + scoring as u64) + context * scoring as u64;
+        let updates = recipe.policy.passes * recipe.policy.mini_batches as u64;
+        let reference = match recipe.needs_reference() {
+            true => weights + forward + micro * scoring as u64,
+            false => 0,
+        };
+        let shares = [
+            ("weights", weights, "take a smaller model"),
+            (
+                "weights laid out for products",
+                forward + backward,
+                "take a smaller model",
+            ),
+            (
+                "adapter",
+                adapter,
+                "lower lora.rank, or name fewer lora.targets",
+            ),
+            (
+                "gradients",
+                trained + lookups,
+                "train an adapter: lora.rank = 16",
+            ),
+            ("optimizer", 2 * trained, "train an adapter: lora.rank = 16"),
+            (
+                "weights and optimizer at the start of a step",
+                if updates > 1 { 3 * trained } else { 0 },
+                "make one update in a step: policy.passes = 1, policy.mini_batches = 1",
+            ),
+            (
+                "reference model",
+                reference,
+                "set kl.coefficient = 0 and a constant self_reward.c_ref",
+            ),
+            (
+                "activations kept for the backward pass",
+                micro * kept as u64,
+                "set gradient_checkpointing = true, or lower tokens_per_micro_batch",
+            ),
+            (
+                "activations at work",
+                micro * working as u64 + logits,
+                "lower tokens_per_micro_batch",
+            ),
+            (
+                "KV cache",
+                threads * rows * (context.next_multiple_of(PANEL)) * token,
+                "lower rollout.rows or model.context",
+            ),
+            ("decoding", threads * decoding, "lower rollout.rows"),
+        ];
+        let shares = shares
+            .into_iter()
+            .filter(|s| s.1 > 0)
+            .map(|(name, floats, remedy)| Share {
+                name,
+                bytes: floats * FLOAT,
+                remedy,
+            })
+            .collect();
+        let available = match recipe.memory_gib > 0.0 {
+            true => Some((recipe.memory_gib * (1u64 << 30) as f64) as u64),
+            false => available(),
+        };
+        MemoryPlan { shares, available }
+    }
+
+    /// Bytes of all parts.
+    pub fn total(&self) -> u64 {
+        self.shares.iter().map(|s| s.bytes).sum()
+    }
+
+    /// Refuses what cannot fit.
+    pub(crate) fn check(&self) -> Result<(), TrainError> {
+        let Some(available) = self.available.filter(|a| self.total() > *a) else {
+            return Ok(());
+        };
+        let gib = |bytes: u64| format!("{:.2} GiB", bytes as f64 / (1u64 << 30) as f64);
+        let mut largest: Vec<&Share> = self.shares.iter().collect();
+        largest.sort_by_key(|s| std::cmp::Reverse(s.bytes));
+        let lines: String = largest
+            .iter()
+            .take(5)
+            .map(|s| format!("\n  {:>10}  {}: {}", gib(s.bytes), s.name, s.remedy))
+            .collect();
+        Err(TrainError::Memory(format!(
+            "the run needs about {} of memory, and there are {}; its largest parts, and what lowers them:{lines}\n(if the system says too little, memory_gib says how much there is)",
+            gib(self.total()),
+            gib(available)
+        )))
+    }
+}
+
+/// Bytes that this process may still take: what the system has left, or what its group may.
+fn available() -> Option<u64> {
+    let system = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        });
+    let read = |file: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
+        text.trim().parse().ok()
+    };
+    let group = match (read("memory.max"), read("memory.current")) {
+        (Some(max), Some(used)) => Some(max.saturating_sub(used)),
+        _ => None,
+    };
+    match (system.map(|k| k * 1024), group) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use laser_model::Projection;
+    use serde_json::json;
+
+    /// The shape of Qwen2.5-0.5B.
+    fn half_billion() -> ModelConfig {
+        let raw = json!({
+            "model_type": "qwen2", "vocab_size": 151_936, "hidden_size": 896, "intermediate_size": 4864,
+            "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
+            "max_position_embeddings": 32_768, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
+            "tie_word_embeddings": true, "hidden_act": "silu"
+        });
+        ModelConfig::from_json(raw.as_object().unwrap()).unwrap()
+    }
+
+    fn recipe(settings: &[&str]) -> Recipe {
+        let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
+        Recipe::parse("test", "", &settings).unwrap()
+    }
+
+    fn share(plan: &MemoryPlan, name: &str) -> u64 {
+        plan.shares
+            .iter()
+            .find(|s| s.name == name)
+            .map_or(0, |s| s.bytes)
+    }
+
+    #[test]
+    fn a_full_model_has_gradients_and_two_moments_for_every_weight() {
+        let config = half_billion();
+        assert_eq!(config.parameters(), 494_032_768);
+        let plan = MemoryPlan::new(&recipe(&[]), &config, None, 2);
+        let weights = share(&plan, "weights");
+        assert_eq!(weights, 4 * 494_032_768);
+        assert_eq!(share(&plan, "optimizer"), 2 * weights);
+        assert!(share(&plan, "gradients") >= weights);
+        let laid_out = share(&plan, "weights laid out for products");
+        assert!(
+            (2 * weights - laid_out) * 1000 < weights,
+            "biases and norms alone are missing"
+        );
+        assert_eq!(share(&plan, "adapter") + share(&plan, "reference model"), 0);
+    }
+
+    #[test]
+    fn an_adapter_and_recomputed_activations_take_little() {
+        let config = half_billion();
+        let lora = Lora {
+            rank: 16,
+            alpha: 32.0,
+            rank_stabilised: false,
+            targets: Projection::ALL.to_vec(),
+            token: None,
+        };
+        let kept = "activations kept for the backward pass";
+        let full = MemoryPlan::new(&recipe(&[]), &config, None, 2);
+        let small = recipe(&["gradient_checkpointing=true"]);
+        let small = MemoryPlan::new(&small, &config, Some(&lora), 2);
+        assert!(share(&small, "optimizer") * 50 < share(&full, "optimizer"));
+        assert!(share(&small, kept) * 10 < share(&full, kept));
+        // A constant number of tokens is kept, whatever the number of responses.
+        let more = recipe(&["gradient_checkpointing=true", "rollout.prompts=512"]);
+        let more = MemoryPlan::new(&more, &config, Some(&lora), 2);
+        assert_eq!(share(&small, kept), share(&more, kept));
+    }
+
+    #[test]
+    fn what_cannot_fit_is_refused_with_the_keys_that_lower_it() {
+        let message = |gib: &str| {
+            let plan = MemoryPlan::new(&recipe(&[gib]), &half_billion(), None, 2);
+            plan.check().map_err(|e| e.to_string())
+        };
+        let refused = message("memory_gib=4").unwrap_err();
+        for part in [
+            "there are 4.00 GiB",
+            "optimizer",
+            "lora.rank",
+            "gradient_checkpointing",
+        ] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        assert_eq!(message("memory_gib=1000"), Ok(()));
+    }
+}
