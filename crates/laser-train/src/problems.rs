@@ -1,0 +1,206 @@
+//! Where problems come from: the built-in tasks, or files.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::path::Path;
+
+use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
+use laser_model::{ModelError, Text};
+
+use crate::TrainError;
+use crate::label::FILES;
+use crate::recipe::Recipe;
+use crate::tasks::split::fnv1a;
+use crate::tasks::{Mixture, Problem, Split};
+
+/// An endless stream of problems to train on, and problems to test on.
+pub(crate) enum Problems {
+    /// Made by the built-in tasks.
+    Tasks(Mixture),
+    /// Read from files.
+    Files(Box<Files>),
+}
+
+/// Problems that were read.
+pub(crate) struct Files {
+    settings: Settings,
+    data: Data,
+    /// Whether they go through the chat template.
+    chat: bool,
+}
+
+impl Problems {
+    /// Those of a recipe, for a model with this text. Of files, prompts that leave no room for a
+    /// response in the context are left out, and reported.
+    ///
+    /// # Errors
+    /// Files that cannot be read or mapped, and a template that cannot be rendered.
+    pub(crate) fn new(recipe: &Recipe, text: &Text) -> Result<Self, TrainError> {
+        if recipe.data.is_empty() {
+            return Ok(Problems::Tasks(Mixture::new(&recipe.tasks)?));
+        }
+        let mut settings = recipe.data.clone();
+        let chat = match settings.chat {
+            Chat::Auto => text.has_template(),
+            Chat::Yes => true,
+            Chat::No => false,
+        };
+        let room = recipe.model.context.saturating_sub(recipe.longest_response());
+        if recipe.model.context > 0 && (settings.max_prompt_tokens == 0 || settings.max_prompt_tokens > room) {
+            settings.max_prompt_tokens = room;
+        }
+        let train = match recipe.is_supervised() {
+            true => Wanted::RESPONSE,
+            false => Wanted::ANSWER,
+        };
+        let count = |p: &laser_data::Problem| -> Result<usize, TrainError> {
+            let prompt = render(text, p, &settings, chat)?;
+            Ok(encode(text, &prompt, chat)?.len())
+        };
+        let data = Data::load(&settings, Path::new(""), train, Wanted::ANSWER, count)?;
+        Ok(Problems::Files(Box::new(Files {
+            settings,
+            data,
+            chat,
+        })))
+    }
+
+    /// Problem `index` of the stream `seed`.
+    pub(crate) fn train(&self, text: &Text, seed: u64, index: u64) -> Result<Problem, TrainError> {
+        match self {
+            Problems::Tasks(mixture) => Ok(mixture.problem(Split::Train, seed, index)?),
+            Problems::Files(files) => match &files.data.train {
+                Some(train) => Ok(files.problem(text, train.problem(index, seed))?),
+                None => Err(TrainError::Value {
+                    place: "recipe".into(),
+                    key: "data.train".into(),
+                    value: "[]".into(),
+                    problem: "names no file to train on".into(),
+                }),
+            },
+        }
+    }
+
+    /// The first `count` distinct problems of the test stream, which is the same for all seeds; of
+    /// files, as many as there are at most.
+    ///
+    /// # Errors
+    /// When the tasks have fewer.
+    pub(crate) fn test(&self, text: &Text, stream: u64, count: usize) -> Result<Vec<Problem>, TrainError> {
+        let mixture = match self {
+            Problems::Tasks(mixture) => mixture,
+            Problems::Files(files) => {
+                let test = files.data.test.as_ref().map_or(&[][..], |t| t.problems());
+                let problems = test.iter().take(count).map(|p| files.problem(text, p));
+                return Ok(problems.collect::<Result<_, _>>()?);
+            }
+        };
+        let mut seen = HashSet::new();
+        let mut problems = Vec::with_capacity(count);
+        // An easy mixture may have fewer distinct problems than asked for.
+        for index in 0..count as u64 * 20 {
+            let problem = mixture.problem(Split::Test, stream, index)?;
+            if seen.insert(problem.prompt.clone()) {
+                problems.push(problem);
+            }
+            if problems.len() == count {
+                return Ok(problems);
+            }
+        }
+        Err(TrainError::Value {
+            place: "recipe".into(),
+            key: "evaluation.problems".into(),
+            value: count.to_string(),
+            problem: format!(
+                "these tasks have only about {} distinct test problems",
+                problems.len()
+            ),
+        })
+    }
+
+    /// The ids of a problem's prompt.
+    pub(crate) fn prompt_ids(&self, text: &Text, problem: &Problem) -> Result<Vec<u32>, ModelError> {
+        match self {
+            // Characters; nothing is put around them.
+            Problems::Tasks(_) => text.encode(&problem.prompt),
+            Problems::Files(files) => encode(text, &problem.prompt, files.chat),
+        }
+    }
+
+    /// Tokens of the longest prompt.
+    pub(crate) fn longest_prompt(&self, text: &Text) -> Result<usize, TrainError> {
+        let Problems::Files(files) = self else {
+            return Ok(0);
+        };
+        if files.settings.max_prompt_tokens > 0 {
+            return Ok(files.settings.max_prompt_tokens);
+        }
+        let sides = [&files.data.train, &files.data.test];
+        let mut longest = 0;
+        for p in sides.into_iter().flatten().flat_map(|side| side.problems()) {
+            let prompt = render(text, p, &files.settings, files.chat)?;
+            longest = longest.max(encode(text, &prompt, files.chat)?.len());
+        }
+        Ok(longest)
+    }
+
+    /// What was done to the files.
+    pub(crate) fn report(&self) -> Option<&LoadReport> {
+        match self {
+            Problems::Tasks(_) => None,
+            Problems::Files(files) => Some(&files.data.report),
+        }
+    }
+
+    /// Identifies what was read, to know files that changed between two parts of a run.
+    pub(crate) fn identity(&self) -> Option<String> {
+        let Problems::Files(files) = self else {
+            return None;
+        };
+        let mut hash = 0u64;
+        let sides = [&files.data.train, &files.data.test];
+        for side in sides {
+            for p in side.iter().flat_map(|side| side.problems()) {
+                let words = format!("{:?}\0{:?}\0{:?}", p.prompt, p.answer, p.response);
+                hash = laser_rng::mix(hash ^ fnv1a(&words));
+            }
+            hash = laser_rng::mix(hash.wrapping_add(1));
+        }
+        Some(format!("{hash:016x}"))
+    }
+}
+
+impl Files {
+    fn problem(&self, text: &Text, p: &laser_data::Problem) -> Result<Problem, ModelError> {
+        Ok(Problem {
+            task: FILES,
+            prompt: render(text, p, &self.settings, self.chat)?,
+            gold: p.answer.clone().unwrap_or_default(),
+            solution: p.response.clone().unwrap_or_default(),
+            difficulty: 0,
+        })
+    }
+}
+
+/// What the model reads.
+fn render(text: &Text, p: &laser_data::Problem, settings: &Settings, chat: bool) -> Result<String, ModelError> {
+    let messages = p.messages(settings);
+    match chat {
+        true => text
+            .render_with(&messages, true, &settings.template_arguments)
+            .map_err(|e| ModelError::Text(format!("{}: {e}", p.place))),
+        false => {
+            let parts: Vec<&str> = messages.iter().map(|m| m.content.as_str()).collect();
+            Ok(parts.join("\n\n"))
+        }
+    }
+}
+
+/// A rendered conversation holds its special tokens; around a plain text the tokenizer puts those
+/// that it begins with.
+fn encode(text: &Text, prompt: &str, chat: bool) -> Result<Vec<u32>, ModelError> {
+    match chat {
+        true => text.encode(prompt),
+        false => text.encode_plain(prompt),
+    }
+}
