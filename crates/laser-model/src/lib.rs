@@ -1,4 +1,4 @@
-//! Decoder models (Qwen2, Qwen3, Llama).
+//! Decoder models (Qwen2, Qwen3, Llama, Mistral).
 //!
 //! - [`ModelConfig`]: `config.json`; [`Layout`]: the weight tensors and their names.
 //! - [`Decoder`]: forward over packed batches, [`Decoder::gather`] of log-probabilities,
@@ -12,14 +12,17 @@ mod decoder;
 mod error;
 mod generation;
 mod init;
+mod json;
 mod layout;
+mod rope;
 mod text;
 
 pub use backward::HeadGradient;
-pub use config::{Architecture, ModelConfig, Rope, RopeScaling};
+pub use config::{Architecture, ModelConfig, StoredDtype};
 pub use decoder::{Decoder, Gathered, Gradients, Workspace};
 pub use error::ModelError;
 pub use generation::{GenerationState, Step};
 pub use init::init_weights;
 pub use layout::{Init, Layout, Part, TensorSpec};
+pub use rope::{Rope, RopeScaling};
 pub use text::{Message, Text};
