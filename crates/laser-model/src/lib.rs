@@ -3,7 +3,9 @@
 //! - [`ModelConfig`]: `config.json`; [`Layout`]: the weight tensors and their names.
 //! - [`Decoder`]: forward over packed batches, [`Decoder::gather`] of log-probabilities,
 //!   [`Decoder::backward`]; [`Decoder::prefill`] and [`Decoder::decode`] for generation.
-//! - [`checkpoint`]: folders in the Hugging Face layout; [`Text`]: tokenizer and chat template.
+//! - [`checkpoint`]: folders in the Hugging Face layout;
+//!   [`Text`]: tokenizer and chat template; [`GenerationDefaults`]: what the makers
+//!   sample with.
 
 mod backward;
 pub mod checkpoint;
@@ -11,6 +13,7 @@ mod config;
 mod decoder;
 mod error;
 mod generation;
+mod generation_defaults;
 mod init;
 mod json;
 mod layout;
@@ -22,6 +25,7 @@ pub use config::{Architecture, ModelConfig, StoredDtype};
 pub use decoder::{Decoder, Gathered, Gradients, Workspace};
 pub use error::ModelError;
 pub use generation::{GenerationState, Step};
+pub use generation_defaults::GenerationDefaults;
 pub use init::init_weights;
 pub use layout::{Init, Layout, Part, TensorSpec};
 pub use rope::{Rope, RopeScaling};

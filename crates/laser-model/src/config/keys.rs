@@ -9,77 +9,58 @@ use crate::json::Reader;
 
 /// Refuses what some checkpoints of a known family ask for and this program does not compute.
 pub(super) fn refuse_variants(reader: Reader) -> Result<(), ModelError> {
-    let off = |v: &Value| v == false || v.as_f64() == Some(0.0);
-    let absent = |_: &Value| false;
-    let rules: [(&[&str], fn(&Value) -> bool, &str); 6] = [
-        (
-            &[
-                "attention_bias",
-                "mlp_bias",
-                "add_cross_attention",
-                "is_encoder_decoder",
-                "alibi",
-                "qk_norm",
-                "use_qk_norm",
-            ],
-            off,
-            "only false is",
-        ),
-        (
-            &[
-                "attention_dropout",
-                "hidden_dropout",
-                "resid_pdrop",
-                "embd_pdrop",
-            ],
-            off,
-            "only 0 is",
-        ),
-        (
-            // Mixtures of experts.
-            &[
-                "num_experts",
-                "num_local_experts",
-                "n_routed_experts",
-                "num_experts_per_tok",
-                "moe_intermediate_size",
-            ],
-            off,
-            "only dense models are",
-        ),
-        (
-            &[
-                "attn_logit_softcapping",
-                "final_logit_softcapping",
-                "no_rope_layers",
-                "per_layer_config",
-            ],
-            absent,
-            "only models without this key are",
-        ),
-        (
-            &[
-                "attention_multiplier",
-                "embedding_multiplier",
-                "residual_multiplier",
-                "logits_scaling",
-                "logit_scale",
-                "pretraining_tp",
-            ],
-            |v| v.as_f64() == Some(1.0),
-            "only 1 is",
-        ),
-        (
-            &["quantization_config", "compression_config"],
-            absent,
-            "quantised weights are not read; use the unquantised checkpoint",
-        ),
+    let off: fn(&Value) -> bool = |v| v == false || v.as_f64() == Some(0.0);
+    let absent: fn(&Value) -> bool = |_| false;
+    let all = |keys: &[&str], ok: fn(&Value) -> bool, rule: &str| {
+        let mut keys = keys.iter();
+        keys.try_for_each(|key| reader.must_be(key, ok, rule))
+    };
+    let switches = [
+        "attention_bias",
+        "mlp_bias",
+        "add_cross_attention",
+        "is_encoder_decoder",
+        "alibi",
+        "qk_norm",
+        "use_qk_norm",
     ];
-    for (keys, ok, rule) in rules {
-        for key in keys {
-            reader.must_be(key, ok, rule)?;
-        }
-    }
+    all(&switches, off, "only false is")?;
+    let dropout = [
+        "attention_dropout",
+        "hidden_dropout",
+        "resid_pdrop",
+        "embd_pdrop",
+    ];
+    all(&dropout, off, "only 0 is")?;
+    let experts = [
+        "num_experts",
+        "num_local_experts",
+        "n_routed_experts",
+        "num_experts_per_tok",
+        "moe_intermediate_size",
+    ];
+    all(&experts, off, "only dense models are")?;
+    let foreign = [
+        "attn_logit_softcapping",
+        "final_logit_softcapping",
+        "no_rope_layers",
+        "per_layer_config",
+    ];
+    all(&foreign, absent, "only models without this key are")?;
+    let multipliers = [
+        "attention_multiplier",
+        "embedding_multiplier",
+        "residual_multiplier",
+        "logits_scaling",
+        "logit_scale",
+        "pretraining_tp",
+    ];
+    all(&multipliers, |v| v.as_f64() == Some(1.0), "only 1 is")?;
+    all(
+        &["quantization_config", "compression_config"],
+        absent,
+        "quantised weights are not read; use the unquantised checkpoint",
+    )?;
     reader.must_be("hidden_act", |v| v == "silu", "only \"silu\" is")?;
     let causal = |v: &Value| v.as_str().is_some_and(|name| name.ends_with("ForCausalLM"));
     reader.must_be(
