@@ -3,8 +3,8 @@
 //! - [`ModelConfig`]: `config.json`; [`Layout`]: the weight tensors and their names.
 //! - [`Decoder`]: forward over packed batches, [`Decoder::gather`] of log-probabilities,
 //!   [`Decoder::backward`]; [`Decoder::prefill`] and [`Decoder::decode`] for generation.
-//! - [`checkpoint`]: folders in the Hugging Face layout;
-//!   [`Text`]: tokenizer and chat template; [`GenerationDefaults`]: what the makers
+//! - [`checkpoint`]: folders in the Hugging Face layout; [`hub`]: such folders by the name
+//!   `org/name`; [`Text`]: tokenizer and chat template; [`GenerationDefaults`]: what the makers
 //!   sample with.
 
 mod backward;
@@ -14,6 +14,7 @@ mod decoder;
 mod error;
 mod generation;
 mod generation_defaults;
+pub mod hub;
 mod init;
 mod json;
 mod layout;
