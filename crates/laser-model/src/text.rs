@@ -1,19 +1,33 @@
 //! Text in and out: the tokenizer and the chat template of a checkpoint.
 
+mod files;
+mod python;
+mod template;
+mod vocabulary;
+
 use std::path::Path;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value, context};
+use serde_json::{Map, Value};
 use tokenizers::Tokenizer;
 
 use crate::ModelError;
+use files::Around;
+use template::Template;
 
 /// A tokenizer with the chat template that belongs to it.
+///
+/// Two ways lead from a prompt to ids. A conversation is rendered with [`Text::render`] and then
+/// encoded with [`Text::encode`], because the rendered text already holds the special tokens,
+/// such as a BOS. Plain text is encoded with [`Text::encode_plain`], which adds those that the
+/// tokenizer puts around plain text.
 pub struct Text {
     tokenizer: Tokenizer,
-    template: Option<Environment<'static>>,
+    template: Option<Template>,
     /// `bos_token`, `eos_token` and the like, for the template.
     special: Vec<(String, String)>,
+    /// What `add_bos_token` and `add_eos_token` put before and after plain text; `None` leaves
+    /// that to the tokenizer's post-processor.
+    around: Option<Around>,
 }
 
 /// One message of a conversation.
@@ -30,7 +44,8 @@ fn text_error(e: impl std::fmt::Display) -> ModelError {
 }
 
 impl Text {
-    /// Reads `tokenizer.json`, and if present `tokenizer_config.json` and `chat_template.jinja`.
+    /// Reads `tokenizer.json`, and if present `tokenizer_config.json`, `special_tokens_map.json`
+    /// (of older checkpoints) and `chat_template.jinja`.
     pub fn load(dir: &Path) -> Result<Self, ModelError> {
         let optional = |name: &str| -> Result<Option<Vec<u8>>, ModelError> {
             let path = dir.join(name);
@@ -44,42 +59,55 @@ impl Text {
         let path = dir.join("tokenizer.json");
         let tokenizer = std::fs::read(&path).map_err(|e| ModelError::io(&path, e))?;
         let config = optional("tokenizer_config.json")?;
+        let map = optional("special_tokens_map.json")?;
         let template = optional("chat_template.jinja")?;
-        Self::from_parts(&tokenizer, config.as_deref(), template.as_deref())
-            .map_err(|e| ModelError::invalid(dir, e))
+        let text = || {
+            let mut config = files::object("tokenizer_config.json", config.as_deref())?;
+            // The newer `added_tokens_decoder` made this file superfluous.
+            if !config.contains_key("added_tokens_decoder") {
+                config.extend(files::object("special_tokens_map.json", map.as_deref())?);
+            }
+            Self::new(&tokenizer, &config, template.as_deref())
+        };
+        text().map_err(|e| ModelError::invalid(dir, e))
     }
 
-    /// The same from the contents of those files.
+    /// The same from the contents of `tokenizer.json`, `tokenizer_config.json` and
+    /// `chat_template.jinja`.
     pub fn from_parts(
         tokenizer: &[u8],
         config: Option<&[u8]>,
         template: Option<&[u8]>,
     ) -> Result<Self, ModelError> {
-        let tokenizer = Tokenizer::from_bytes(tokenizer)
-            .map_err(|e| ModelError::Text(format!("tokenizer.json: {e}")))?;
-        let config: serde_json::Map<String, serde_json::Value> = match config {
-            Some(json) => serde_json::from_slice(json)
-                .map_err(|e| ModelError::Text(format!("tokenizer_config.json: {e}")))?,
-            None => Default::default(),
-        };
-        let source = match template {
-            Some(bytes) => Some(String::from_utf8(bytes.to_vec()).map_err(text_error)?),
-            None => config
-                .get("chat_template")
-                .and_then(|v| v.as_str())
-                .map(str::to_owned),
-        };
-        let special = config
-            .iter()
-            .filter(|(k, _)| k.ends_with("_token"))
-            .filter_map(|(k, v)| {
-                let text = v.as_str().or_else(|| v.get("content")?.as_str())?;
-                Some((k.clone(), text.to_owned()))
-            })
-            .collect();
-        Ok(Text {
+        Self::new(
             tokenizer,
-            template: source.map(environment).transpose()?,
+            &files::object("tokenizer_config.json", config)?,
+            template,
+        )
+    }
+
+    fn new(
+        tokenizer: &[u8],
+        config: &Map<String, Value>,
+        template: Option<&[u8]>,
+    ) -> Result<Self, ModelError> {
+        let file = |e| ModelError::Text(format!("tokenizer.json: {e}"));
+        let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(file)?;
+        // As in transformers, texts are neither cut nor filled up unless that is asked for.
+        tokenizer.with_truncation(None).map_err(file)?;
+        tokenizer.with_padding(None);
+        let source = match template {
+            Some(bytes) => Some(
+                std::str::from_utf8(bytes)
+                    .map_err(|e| ModelError::Text(format!("chat_template.jinja: {e}")))?,
+            ),
+            None => files::template(config)?,
+        };
+        let special = files::special(config);
+        Ok(Text {
+            around: files::around(config, &special, &tokenizer)?,
+            template: source.map(Template::new).transpose()?,
+            tokenizer,
             special,
         })
     }
@@ -89,10 +117,26 @@ impl Text {
         self.template.is_some()
     }
 
-    /// Ids of a text; special tokens written in it are recognised, none are added.
+    /// Ids of a text; special tokens written in it are recognised, none are added. For text of
+    /// [`Text::render`], and for pieces of text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
         let encoding = self.tokenizer.encode(text, false).map_err(text_error)?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Ids of a plain prompt, with the special tokens that the tokenizer puts around a text, as
+    /// transformers' `tokenizer(text)` does: Llama's BOS, for Qwen nothing. Not for text of
+    /// [`Text::render`], which would get a second BOS.
+    pub fn encode_plain(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        match &self.around {
+            Some(a) => Ok([&a.before, &self.encode(text)?, &a.after]
+                .map(|v| &v[..])
+                .concat()),
+            None => {
+                let encoding = self.tokenizer.encode(text, true).map_err(text_error)?;
+                Ok(encoding.get_ids().to_vec())
+            }
+        }
     }
 
     /// Text of ids, special tokens left out.
@@ -126,52 +170,39 @@ impl Text {
     /// Renders a conversation with the checkpoint's chat template.
     ///
     /// # Errors
-    /// When there is no template, or the template itself raises one.
+    /// As [`Text::render_with`].
     pub fn render(
         &self,
         messages: &[Message],
         add_generation_prompt: bool,
     ) -> Result<String, ModelError> {
-        let environment = self.template.as_ref().ok_or_else(|| {
+        self.render_with(messages, add_generation_prompt, &Map::new())
+    }
+
+    /// Renders a conversation with arguments of the template, such as `enable_thinking`. An
+    /// argument goes before a special token of the same name.
+    ///
+    /// # Errors
+    /// When there is no template or no message; when the template fails or itself raises an
+    /// error, with its line.
+    pub fn render_with(
+        &self,
+        messages: &[Message],
+        add_generation_prompt: bool,
+        arguments: &Map<String, Value>,
+    ) -> Result<String, ModelError> {
+        let template = self.template.as_ref().ok_or_else(|| {
             ModelError::Text(
                 "the checkpoint has no chat template; give plain prompts instead".into(),
             )
         })?;
-        let template = environment.get_template("chat").map_err(text_error)?;
-        let special = Value::from_pairs(self.special.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-        let messages: Value = messages
-            .iter()
-            .map(|m| {
-                Value::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())])
-            })
-            .collect();
-        template
-            .render(context! { messages, add_generation_prompt, ..special })
-            .map_err(|e| ModelError::Text(format!("chat template: {e:#}")))
+        if messages.is_empty() {
+            return Err(ModelError::Text(
+                "a conversation without messages cannot be rendered; give at least one".into(),
+            ));
+        }
+        template.render(messages, add_generation_prompt, &self.special, arguments)
     }
-}
-
-/// The environment that transformers renders templates in: blocks are trimmed, Python's string
-/// and list methods exist, and templates may raise.
-fn environment(source: String) -> Result<Environment<'static>, ModelError> {
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build()
-        .map_err(text_error)?;
-    environment.set_syntax(syntax);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function(
-        "raise_exception",
-        |message: String| -> Result<Value, minijinja::Error> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-        },
-    );
-    environment
-        .add_template_owned("chat", source)
-        .map_err(|e| ModelError::Text(format!("chat template: {e:#}")))?;
-    Ok(environment)
 }
 
 #[cfg(test)]

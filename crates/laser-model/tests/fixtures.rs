@@ -225,10 +225,10 @@ fn an_unsupported_option_is_refused_by_its_key() {
     for (key, value) in [
         ("model_type", serde_json::json!("gpt2")),
         ("hidden_act", serde_json::json!("gelu")),
-        ("use_sliding_window", serde_json::json!(true)),
+        ("attention_bias", serde_json::json!(true)),
         (
             "rope_parameters",
-            serde_json::json!({"rope_type": "yarn", "factor": 4.0}),
+            serde_json::json!({"rope_type": "longrope", "factor": 4.0}),
         ),
         ("num_key_value_heads", serde_json::json!(3)),
         ("hidden_size", serde_json::json!(-1)),

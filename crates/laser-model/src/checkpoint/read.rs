@@ -164,17 +164,6 @@ impl Stored {
         }
     }
 
-    /// The type that most weights are stored in.
-    pub fn dtype(&self) -> super::WeightType {
-        let largest = self.specs.iter().max_by_key(|s| s.len());
-        let name = largest.and_then(|s| s.parts.first()).map(|p| &p.name);
-        match name.and_then(|n| self.places.get(n)).map(|p| p.dtype) {
-            Some(Dtype::F16) => super::WeightType::Float16,
-            Some(Dtype::BF16) => super::WeightType::Bfloat16,
-            _ => super::WeightType::Float32,
-        }
-    }
-
     /// The tensors in the order of the specs, converted to `f32`, one by one.
     pub fn tensors(&self) -> impl Iterator<Item = Vec<f32>> + '_ {
         (0..self.specs.len()).map(|i| self.tensor(i))
