@@ -7,6 +7,7 @@ mod keys;
 use laser_kernels::AttentionShape;
 use serde_json::{Map, Value};
 
+use crate::checkpoint::WeightType;
 use crate::json::Reader;
 use crate::{ModelError, Rope};
 
