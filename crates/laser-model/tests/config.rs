@@ -339,3 +339,51 @@ fn the_saved_type_is_read_in_both_spellings() {
         );
     }
 }
+
+#[test]
+fn models_with_the_shapes_of_published_ones_have_their_number_of_parameters() {
+    let qwen2_5 = json!({
+        "architectures": ["Qwen2ForCausalLM"], "attention_dropout": 0.0, "bos_token_id": 151643,
+        "eos_token_id": 151645, "hidden_act": "silu", "hidden_size": 896, "intermediate_size": 4864,
+        "max_position_embeddings": 32768, "max_window_layers": 21, "model_type": "qwen2",
+        "num_attention_heads": 14, "num_hidden_layers": 24, "num_key_value_heads": 2,
+        "rms_norm_eps": 1e-6, "rope_theta": 1e6, "sliding_window": 32768, "tie_word_embeddings": true,
+        "torch_dtype": "bfloat16", "use_mrope": false, "use_sliding_window": false, "vocab_size": 151936
+    });
+    let qwen3 = json!({
+        "attention_bias": false, "head_dim": 128, "hidden_act": "silu", "hidden_size": 1024,
+        "intermediate_size": 3072, "max_position_embeddings": 40960, "max_window_layers": 28,
+        "model_type": "qwen3", "num_attention_heads": 16, "num_hidden_layers": 28,
+        "num_key_value_heads": 8, "rms_norm_eps": 1e-6, "rope_scaling": null, "rope_theta": 1_000_000,
+        "sliding_window": null, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+        "use_sliding_window": false, "vocab_size": 151936
+    });
+    let llama3_2 = json!({
+        "attention_bias": false, "eos_token_id": [128001, 128008, 128009], "head_dim": 64,
+        "hidden_act": "silu", "hidden_size": 2048, "intermediate_size": 8192,
+        "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama",
+        "num_attention_heads": 32, "num_hidden_layers": 16, "num_key_value_heads": 8,
+        "pretraining_tp": 1, "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "tie_word_embeddings": true,
+        "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
+            "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+        "torch_dtype": "bfloat16", "vocab_size": 128256
+    });
+    let mistral = json!({
+        "hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 14336,
+        "max_position_embeddings": 32768, "model_type": "mistral", "num_attention_heads": 32,
+        "num_hidden_layers": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 1e6,
+        "sliding_window": null, "tie_word_embeddings": false, "torch_dtype": "bfloat16",
+        "vocab_size": 32768
+    });
+    for (raw, parameters, positions) in [
+        (qwen2_5, 494_032_768, 32768),
+        (qwen3, 596_049_920, 40960),
+        (llama3_2, 1_235_814_400, 131072),
+        (mistral, 7_248_023_552, 32768),
+    ] {
+        let config = ModelConfig::from_json(raw.as_object().unwrap()).unwrap();
+        assert_eq!(config.parameters(), parameters, "{raw}");
+        assert_eq!(config.max_positions, positions, "{raw}");
+        assert_eq!(config.stored_dtype, Some(StoredDtype::BFloat16), "{raw}");
+    }
+}

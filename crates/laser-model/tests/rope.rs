@@ -93,7 +93,7 @@ fn a_checkpoint_under_other_rotary_keys_and_as_mistral_scores_as_in_transformers
         let config = ModelConfig::from_json(&raw).unwrap();
         let mistral = name == "mistral";
         assert_eq!(config.architecture == Architecture::Mistral, mistral);
-        assert_eq!(config.max_positions, if mistral { 256 } else { 512 });
+        assert_eq!(config.max_positions, if mistral { 91 } else { 512 });
         let weights = checkpoint::Stored::weights(&folder, &config).unwrap();
         let decoder = Decoder::new(&cpu, config, weights.tensors(), 128, true);
         let mut ws = Workspace::new(&cpu, &decoder.config, Retain::Nothing);

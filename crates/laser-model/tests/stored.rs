@@ -187,7 +187,20 @@ fn tensors_that_do_not_fit_the_configuration_are_named() {
     let message = other("tie_word_embeddings", json!(false));
     assert!(message.contains("lm_head.weight"), "{message}");
     // Biases that a Llama does not have would be left out in silence.
-    let message = other("model_type", json!("llama"));
+    let mut raw = load_config(&folder("llama3")).unwrap().raw;
+    for key in [
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+    ] {
+        raw.insert(key.into(), config.raw[key].clone());
+    }
+    let a = config.attention;
+    raw.insert("num_attention_heads".into(), json!(a.heads));
+    raw.insert("num_key_value_heads".into(), json!(a.kv_heads));
+    raw.insert("head_dim".into(), json!(a.head_dim));
+    let message = refused(dir.path(), &ModelConfig::from_json(&raw).unwrap());
     assert!(message.contains("proj.bias"), "{message}");
 }
 

@@ -24,6 +24,8 @@ pub(super) fn refuse_variants(reader: Reader) -> Result<(), ModelError> {
         "alibi",
         "qk_norm",
         "use_qk_norm",
+        "use_mrope",
+        "rope_interleaved",
     ];
     all(&switches, off, "only false is")?;
     let dropout = [

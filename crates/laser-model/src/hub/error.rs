@@ -20,7 +20,10 @@ pub enum HubError {
         what: &'static str,
     },
     /// The hub has no such repository.
-    #[error("{endpoint} has no model '{name}'; check the name, or set HF_TOKEN if it is private")]
+    #[error(
+        "there is no folder '{name}' here, and {endpoint} has no model of this name; check the \
+         name, or set HF_TOKEN if it is private"
+    )]
     NoRepository {
         /// The hub's address.
         endpoint: String,
@@ -29,8 +32,9 @@ pub enum HubError {
     },
     /// The hub does not let this user read the repository.
     #[error(
-        "{endpoint} does not give '{name}' to this user: it does not exist, is private, or its \
-         licence has to be accepted on its page first; set HF_TOKEN to a token that may read it"
+        "there is no folder '{name}' here, and {endpoint} does not give the model of this name to \
+         this user: it does not exist, is private, or its licence has to be accepted on its page \
+         first; set HF_TOKEN to a token that may read it"
     )]
     NotAllowed {
         /// The hub's address.
@@ -48,7 +52,7 @@ pub enum HubError {
     },
     /// The hub could not be reached.
     #[error(
-        "{endpoint} cannot be reached ({what}); download '{name}' on a machine with a network and \
+        "there is no folder '{name}' here, and {endpoint} cannot be reached ({what}); download '{name}' on a machine with a network and \
          give the folder instead of the name, or set HF_HUB_OFFLINE=1 to use what the cache has"
     )]
     NoNetwork {

@@ -87,7 +87,8 @@ VARIANTS = {
     "yarn": {"rope_parameters": {"rope_type": "yarn", "factor": 8.0, "rope_theta": 1e4,
                                  "original_max_position_embeddings": 32}},
     "dynamic": {"rope_parameters": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1e4}},
-    "mistral": {"model_type": "mistral", "sliding_window": 256,
+    # The window is as long as the longest sequence.
+    "mistral": {"model_type": "mistral", "sliding_window": 91,
                 "rope_parameters": {"rope_type": "default", "rope_theta": 1e4}},
 }
 
