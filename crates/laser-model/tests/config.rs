@@ -384,6 +384,6 @@ fn models_with_the_shapes_of_published_ones_have_their_number_of_parameters() {
         let config = ModelConfig::from_json(raw.as_object().unwrap()).unwrap();
         assert_eq!(config.parameters(), parameters, "{raw}");
         assert_eq!(config.max_positions, positions, "{raw}");
-        assert_eq!(config.stored_dtype, Some(StoredDtype::BFloat16), "{raw}");
+        assert_eq!(config.stored_dtype, Some(WeightType::Bfloat16), "{raw}");
     }
 }

@@ -103,6 +103,9 @@ pub struct Evaluation {
     pub best_at: BTreeMap<usize, Estimate>,
     /// weighted@k − maj@k, paired: its interval is that of the difference.
     pub weighted_minus_maj: BTreeMap<usize, Estimate>,
+    /// Mean cross entropy per token of written responses, nats, where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Estimate>,
     /// The score as a judge, on the finished samples of all problems together.
     pub self_verification: SelfVerification,
 }

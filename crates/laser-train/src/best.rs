@@ -37,11 +37,12 @@ impl Metric {
         };
         let found = Metric {
             name: name.into(),
-            less_is_better: name == "self_verification.ece",
+            less_is_better: ["self_verification.ece", "loss"].contains(&name),
         };
         let Some((group, part)) = name.split_once('.') else {
             return match name {
                 "accuracy" => Ok(found),
+                "loss" if recipe.is_supervised() => Ok(found),
                 _ => Err(unknown(ks)),
             };
         };

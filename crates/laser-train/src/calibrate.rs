@@ -6,11 +6,8 @@ use laser_rollout::Sampling;
 
 use crate::TrainError;
 use crate::recipe::{CRef, SelfRewarding};
-use crate::tasks::Split;
 use crate::trainer::{Stream, Trainer};
 
-/// On-policy responses on which c_ref is measured; the paper used 300.
-const PAIRS: usize = 512;
 /// Built-in noise of the score, β_v · std(log π_ref(z_c)), above which the constant is doubtful.
 const MAX_SCORE_NOISE: f64 = 0.05;
 /// Distance of a given c_ref from the measured mean, in nats, above which it is doubtful.
@@ -21,7 +18,8 @@ impl Trainer {
     /// truncated have none.
     pub(crate) fn reference_logps(&self) -> Result<Vec<f32>, TrainError> {
         let stream = Stream::Calibrate.seed(self.recipe.seed);
-        let problems = self.problems(Split::Train, stream, 0, PAIRS)?;
+        let pairs = self.recipe.self_reward.calibration_pairs;
+        let problems = self.problems(stream, 0, pairs)?;
         let groups = self.respond(&problems, 1, [stream, 0], Sampling::default())?;
         Ok(groups
             .iter()
@@ -58,9 +56,10 @@ impl Reference {
         }
         if logps.len() < 2 {
             return Err(TrainError::SelfReward(format!(
-                "only {} of {PAIRS} responses of the base model ended by themselves, too few to measure log π_ref(z_c); \
+                "only {} of {} responses of the base model ended by themselves, too few to measure log π_ref(z_c); \
                  raise rollout.max_new_tokens or warm_start.steps",
-                logps.len()
+                logps.len(),
+                s.calibration_pairs
             )));
         }
         let stats = group_stats(logps);

@@ -112,6 +112,12 @@ pub enum TrainError {
     /// The sampler.
     #[error(transparent)]
     Rollout(#[from] laser_rollout::RolloutError),
+    /// The hub.
+    #[error(transparent)]
+    Hub(#[from] laser_model::hub::HubError),
+    /// The problems' files.
+    #[error(transparent)]
+    Data(#[from] laser_data::DataError),
     /// The tasks.
     #[error(transparent)]
     Task(#[from] crate::tasks::TaskError),
@@ -146,6 +152,8 @@ impl TrainError {
                 | TrainError::Value { .. }
                 | TrainError::SelfReward(_)
                 | TrainError::Memory(_)
+                | TrainError::Data(_)
+                | TrainError::Hub(_)
                 | TrainError::Task(_)
         )
     }

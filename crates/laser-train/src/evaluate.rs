@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use laser_rl::{
-    Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics,
+    Calibration, Estimate, EvalOptions, Evaluation, Judged, Sample, calibration,
+    evaluate as metrics,
 };
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::label::Labelled;
-use crate::tasks::{Problem, Split};
+use crate::tasks::Problem;
 use crate::trainer::{Stream, Trainer};
 
 /// A response in `results.jsonl` and `samples/step-N.jsonl`.
@@ -121,14 +122,28 @@ impl Trainer {
     /// Tests the current weights on the first `problems` distinct test problems.
     pub(crate) fn test(&self, problems: usize, samples: usize) -> Result<EvalResult, TrainError> {
         let problems = self.test_problems(problems)?;
+        // Without an answer there is nothing to check a response against.
+        let asked: Vec<Problem> = problems
+            .iter()
+            .filter(|p| !p.gold.is_empty())
+            .cloned()
+            .collect();
         let seed = Stream::Test.seed(self.recipe.seed);
-        let answered = self.respond(&problems, samples, [seed, 0], Sampling::default())?;
-        let groups = problems
+        let answered = self.respond(&asked, samples, [seed, 0], Sampling::default())?;
+        let groups = asked
             .iter()
             .zip(answered)
             .map(|(p, (_, group))| group.iter().map(|l| SampleRow::new(p, l, None)).collect())
             .collect();
-        Ok(evaluate(groups, &self.eval_options(samples)))
+        let mut result = evaluate(groups, &self.eval_options(samples));
+        if self.recipe.is_supervised() {
+            let loss = self.response_loss(&problems)?;
+            result.metrics.loss = loss.map(|value| Estimate {
+                value: Some(value),
+                ..Estimate::default()
+            });
+        }
+        Ok(result)
     }
 
     /// What a test with so many responses to each problem computes.
@@ -141,32 +156,12 @@ impl Trainer {
         }
     }
 
-    /// The first `count` distinct problems of the test stream, which is the same for all seeds.
+    /// The problems of the tests: the first `count` distinct ones, the same for all seeds.
     ///
     /// # Errors
     /// When the tasks have fewer.
     pub(crate) fn test_problems(&self, count: usize) -> Result<Vec<Problem>, TrainError> {
-        let stream = Stream::Test.seed(0);
-        let mut seen = std::collections::HashSet::new();
-        let mut problems = Vec::with_capacity(count);
-        // An easy mixture may have fewer distinct problems than asked for.
-        for index in 0..count as u64 * 20 {
-            let problem = self.mixture.problem(Split::Test, stream, index)?;
-            if seen.insert(problem.prompt.clone()) {
-                problems.push(problem);
-            }
-            if problems.len() == count {
-                return Ok(problems);
-            }
-        }
-        Err(TrainError::Value {
-            place: format!("recipe {}", self.recipe.name),
-            key: "evaluation.problems".into(),
-            value: count.to_string(),
-            problem: format!(
-                "these tasks have only about {} distinct test problems",
-                problems.len()
-            ),
-        })
+        self.problems
+            .test(&self.learner.text, Stream::Test.seed(0), count)
     }
 }

@@ -21,7 +21,7 @@ const CONFIG: &str = "config.toml";
 /// What makes a model folder a base model of a recipe.
 const BASE: &str = "base.json";
 /// What training writes into the folder, beside `config.toml` and `base`.
-const WRITTEN: [&str; 9] = [
+const WRITTEN: [&str; 10] = [
     "checkpoints",
     "samples",
     "warm-start",
@@ -31,6 +31,7 @@ const WRITTEN: [&str; 9] = [
     "base-test.json",
     "best.json",
     "dumps",
+    "data.json",
 ];
 /// What the end of a run writes.
 const WRITTEN_LAST: [&str; 3] = ["results.jsonl", "summary.json", "report.html"];
@@ -336,8 +337,10 @@ impl Recipe {
         let steps = self.optimizer.schedule.falls();
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
             _ if key.ends_with("optimizer.max_skipped") => false,
-            "seed" | "model" | "lora" | "warm_start" | "tasks" | "policy" | "kl" | "entropy"
-            | "critic" | "self_reward" | "optimizer" => true,
+            "method" | "supervised" | "data" | "seed" | "model" | "lora" | "warm_start"
+            | "tasks" | "policy" | "kl" | "entropy" | "critic" | "self_reward" | "optimizer" => {
+                true
+            }
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -364,6 +367,9 @@ impl Recipe {
         without_limit(&mut optimizer);
         let mut parts = json!([
             self.base_fingerprint(),
+            self.method,
+            self.supervised,
+            self.data,
             self.lora,
             rollout,
             self.policy,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use laser_rl::SelfReward;
 use laser_rollout::Response;
+use laser_verify::{Verdict, Verifier};
 
 use crate::TrainError;
 use crate::tasks::{Problem, task};
@@ -65,24 +66,45 @@ impl Labelled {
     }
 }
 
+/// The task of problems that were read from files: their answers are mathematics.
+pub(crate) const FILES: &str = "files";
+
+/// Finds the final answer of a response to a problem, and says whether it is right.
+type Grade<'p> = Box<dyn Fn(&str) -> (Option<String>, bool) + 'p>;
+
+fn grader(problem: &Problem) -> Result<Grade<'_>, TrainError> {
+    if problem.task == FILES {
+        let verifier = Verifier::default();
+        return Ok(Box::new(move |written| {
+            let outcome = verifier.verify(&problem.gold, written);
+            (outcome.extracted, outcome.verdict == Verdict::Equal)
+        }));
+    }
+    let task = task(problem.task)?;
+    Ok(Box::new(move |written| {
+        let extracted = task.extract(written).map(|e| e.into_owned());
+        let correct = task.check(&problem.prompt, &problem.gold, written);
+        (extracted, correct)
+    }))
+}
+
 /// Labels the responses to one problem; scores come later.
 pub(crate) fn label(
     text: &Text,
     problem: &Problem,
     responses: Vec<Response>,
 ) -> Result<Vec<Labelled>, TrainError> {
-    let task = task(problem.task)?;
+    let grade = grader(problem)?;
     responses
         .into_iter()
         .map(|response| {
             let written = text.decode(&response.ids)?;
             let body = response.ids.split_last().map_or(&[][..], |(_, body)| body);
             let well_formed = response.finished() && !text.has_special(body);
-            let extracted = task
-                .extract(&written)
-                .filter(|_| well_formed)
-                .map(|e| e.into_owned());
-            let correct = well_formed && task.check(&problem.prompt, &problem.gold, &written);
+            let (extracted, correct) = match well_formed {
+                true => grade(&written),
+                false => (None, false),
+            };
             Ok(Labelled {
                 response,
                 text: written,

@@ -9,7 +9,7 @@ use laser_model::{
     Decoder, Gathered, Gradients, HeadGradient, ModelError, Retain, Text, Workspace, init_weights,
 };
 use laser_rl::check_finite;
-use laser_rollout::score::{Batch, Sequence, micro_batches};
+use laser_rollout::score::{Batch, Score, Sequence, micro_batches, score};
 use laser_rollout::{
     Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError, Sampling,
     SelfRewardPosition,
@@ -297,6 +297,23 @@ impl Learner {
             return Err(diverged(e.to_string()));
         }
         Ok((batch, gathered))
+    }
+
+    /// What the weights as they are say of responses, at most `max_tokens` tokens at a time.
+    pub(crate) fn score(
+        &self,
+        sequences: &[Sequence],
+        position: SelfRewardPosition,
+        max_tokens: usize,
+    ) -> Result<Vec<Score>, TrainError> {
+        if self.monitor.cancelled() {
+            return Err(RolloutError::Cancelled.into());
+        }
+        let (cpu, decoder) = (&self.cpu, &self.decoder);
+        let mut ws = Workspace::new(cpu, &decoder.config, Retain::Nothing);
+        Ok(score(
+            cpu, decoder, &mut ws, sequences, position, max_tokens,
+        ))
     }
 
     /// Adds the gradient of the last micro-batch.

@@ -14,6 +14,7 @@ mod error;
 mod evaluate;
 mod files;
 mod folder;
+mod imitate;
 mod label;
 mod learner;
 mod log;
@@ -22,6 +23,7 @@ mod model_files;
 mod observer;
 mod optimizer;
 mod plan;
+mod problems;
 mod recipe;
 mod reference;
 mod replay;
@@ -34,7 +36,6 @@ mod snapshot;
 pub mod tasks;
 mod tensorboard;
 mod trainer;
-mod warm_start;
 
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};
@@ -46,8 +47,9 @@ pub use optimizer::Moments;
 pub use plan::Plan;
 pub use recipe::{
     BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LoraSettings,
-    LossKind, Measure, Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind, RewardPart,
-    Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, WarmStart, built_in,
+    LossKind, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind,
+    RewardPart, Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, Supervised, WarmStart,
+    built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

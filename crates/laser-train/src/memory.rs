@@ -38,6 +38,7 @@ impl MemoryPlan {
         recipe: &Recipe,
         config: &ModelConfig,
         lora: Option<&Lora>,
+        context: usize,
         threads: usize,
     ) -> Self {
         let layout = Layout::new(config);
@@ -71,7 +72,7 @@ impl MemoryPlan {
             None => 0,
         };
         let r = &recipe.rollout;
-        let context = recipe.model.context.min(config.max_positions) as u64;
+        let context = context as u64;
         let responses = (r.prompts * r.samples) as u64;
         // A micro-batch holds one sequence at least, and no more than an update has.
         let micro = (recipe.tokens_per_micro_batch as u64)
@@ -242,7 +243,7 @@ mod tests {
     fn a_full_model_has_gradients_and_two_moments_for_every_weight() {
         let config = half_billion();
         assert_eq!(config.parameters(), 494_032_768);
-        let plan = MemoryPlan::new(&recipe(&[]), &config, None, 2);
+        let plan = MemoryPlan::new(&recipe(&[]), &config, None, 128, 2);
         let weights = share(&plan, "weights");
         assert_eq!(weights, 4 * 494_032_768);
         assert_eq!(share(&plan, "optimizer"), 2 * weights);
@@ -266,21 +267,21 @@ mod tests {
             token: None,
         };
         let kept = "activations kept for the backward pass";
-        let full = MemoryPlan::new(&recipe(&[]), &config, None, 2);
+        let full = MemoryPlan::new(&recipe(&[]), &config, None, 128, 2);
         let small = recipe(&["gradient_checkpointing=true"]);
-        let small = MemoryPlan::new(&small, &config, Some(&lora), 2);
+        let small = MemoryPlan::new(&small, &config, Some(&lora), 128, 2);
         assert!(share(&small, "optimizer") * 50 < share(&full, "optimizer"));
         assert!(share(&small, kept) * 10 < share(&full, kept));
         // A constant number of tokens is kept, whatever the number of responses.
         let more = recipe(&["gradient_checkpointing=true", "rollout.prompts=512"]);
-        let more = MemoryPlan::new(&more, &config, Some(&lora), 2);
+        let more = MemoryPlan::new(&more, &config, Some(&lora), 128, 2);
         assert_eq!(share(&small, kept), share(&more, kept));
     }
 
     #[test]
     fn what_cannot_fit_is_refused_with_the_keys_that_lower_it() {
         let message = |gib: &str| {
-            let plan = MemoryPlan::new(&recipe(&[gib]), &half_billion(), None, 2);
+            let plan = MemoryPlan::new(&recipe(&[gib]), &half_billion(), None, 128, 2);
             plan.check().map_err(|e| e.to_string())
         };
         let refused = message("memory_gib=4").unwrap_err();

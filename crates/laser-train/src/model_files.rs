@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use laser_model::checkpoint::{Stored, eos_ids};
+use laser_model::hub::{self, HubSettings};
 use laser_model::peft::{self, StoredAdapter};
 use laser_model::{Layout, Lora, ModelConfig, Text};
 use serde_json::json;
@@ -179,6 +180,8 @@ impl Source {
     ) -> Result<Self, TrainError> {
         let config = files.config()?;
         let text = files.text()?;
+        text.check_vocabulary(&config)
+            .map_err(|e| TrainError::file(&files.origin, e))?;
         Ok(Source {
             text,
             eos: files.eos(&config)?,
@@ -223,6 +226,6 @@ impl Source {
 
 /// The folder of a model: one that exists, or the hub's name of a model.
 pub(crate) fn resolve(name: &str, revision: &str) -> Result<PathBuf, TrainError> {
-    let _ = revision;
-    Ok(PathBuf::from(name))
+    let revision = (!revision.is_empty()).then_some(revision);
+    Ok(hub::resolve(name, revision, &HubSettings::from_env())?)
 }

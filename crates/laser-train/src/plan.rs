@@ -104,7 +104,7 @@ fn probe(
     trainer.keep_reference();
     let mut seconds = [f64::INFINITY; 2];
     for step in 1..=REPETITIONS as u64 {
-        let made = trainer.reinforce_step(step)?;
+        let made = trainer.train_step(step)?;
         let of = |part: &str| {
             made.metrics["seconds"][part]
                 .as_f64()

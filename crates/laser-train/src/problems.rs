@@ -1,7 +1,6 @@
 //! Where problems come from: the built-in tasks, or files.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::path::Path;
 
 use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
@@ -45,19 +44,30 @@ impl Problems {
             Chat::Yes => true,
             Chat::No => false,
         };
-        let room = recipe.model.context.saturating_sub(recipe.longest_response());
-        if recipe.model.context > 0 && (settings.max_prompt_tokens == 0 || settings.max_prompt_tokens > room) {
-            settings.max_prompt_tokens = room;
-        }
         let train = match recipe.is_supervised() {
             true => Wanted::RESPONSE,
             false => Wanted::ANSWER,
         };
-        let count = |p: &laser_data::Problem| -> Result<usize, TrainError> {
-            let prompt = render(text, p, &settings, chat)?;
-            Ok(encode(text, &prompt, chat)?.len())
+        // A test of written responses needs no answers.
+        let test = match recipe.is_supervised() {
+            true => Wanted::default(),
+            false => Wanted::ANSWER,
         };
-        let data = Data::load(&settings, Path::new(""), train, Wanted::ANSWER, count)?;
+        let (longest, context) = (settings.max_prompt_tokens, recipe.model.context);
+        if context > 0 {
+            settings.max_prompt_tokens = context;
+        }
+        let count = |p: &laser_data::Problem| -> Result<usize, TrainError> {
+            let prompt = prompt_ids(text, p, &recipe.data, chat)?.len();
+            Ok(match (context > 0, longest > 0 && prompt > longest) {
+                // More than any bound.
+                (_, true) => usize::MAX,
+                (true, false) => needed(text, p, prompt, recipe)?,
+                (false, false) => prompt,
+            })
+        };
+        let data = Data::load(&settings, Path::new(""), train, test, count)?;
+        settings.max_prompt_tokens = longest;
         Ok(Problems::Files(Box::new(Files {
             settings,
             data,
@@ -86,7 +96,12 @@ impl Problems {
     ///
     /// # Errors
     /// When the tasks have fewer.
-    pub(crate) fn test(&self, text: &Text, stream: u64, count: usize) -> Result<Vec<Problem>, TrainError> {
+    pub(crate) fn test(
+        &self,
+        text: &Text,
+        stream: u64,
+        count: usize,
+    ) -> Result<Vec<Problem>, TrainError> {
         let mixture = match self {
             Problems::Tasks(mixture) => mixture,
             Problems::Files(files) => {
@@ -119,7 +134,11 @@ impl Problems {
     }
 
     /// The ids of a problem's prompt.
-    pub(crate) fn prompt_ids(&self, text: &Text, problem: &Problem) -> Result<Vec<u32>, ModelError> {
+    pub(crate) fn prompt_ids(
+        &self,
+        text: &Text,
+        problem: &Problem,
+    ) -> Result<Vec<u32>, ModelError> {
         match self {
             // Characters; nothing is put around them.
             Problems::Tasks(_) => text.encode(&problem.prompt),
@@ -127,21 +146,31 @@ impl Problems {
         }
     }
 
-    /// Tokens of the longest prompt.
-    pub(crate) fn longest_prompt(&self, text: &Text) -> Result<usize, TrainError> {
+    /// The context that the longest problem of the files needs, its response included, in tokens.
+    pub(crate) fn context(&self, text: &Text, recipe: &Recipe) -> Result<usize, TrainError> {
         let Problems::Files(files) = self else {
             return Ok(0);
         };
-        if files.settings.max_prompt_tokens > 0 {
-            return Ok(files.settings.max_prompt_tokens);
-        }
         let sides = [&files.data.train, &files.data.test];
         let mut longest = 0;
         for p in sides.into_iter().flatten().flat_map(|side| side.problems()) {
-            let prompt = render(text, p, &files.settings, files.chat)?;
-            longest = longest.max(encode(text, &prompt, files.chat)?.len());
+            let prompt = prompt_ids(text, p, &files.settings, files.chat)?.len();
+            longest = longest.max(needed(text, p, prompt, recipe)?);
         }
         Ok(longest)
+    }
+
+    /// Whether prompts go through the chat template.
+    pub(crate) fn is_chat(&self) -> bool {
+        matches!(self, Problems::Files(files) if files.chat)
+    }
+
+    /// Problems to train on; `None` where there is no end of them.
+    pub(crate) fn train_len(&self) -> Option<usize> {
+        match self {
+            Problems::Tasks(_) => None,
+            Problems::Files(files) => files.data.train.as_ref().map(|t| t.problems().len()),
+        }
     }
 
     /// What was done to the files.
@@ -182,8 +211,37 @@ impl Files {
     }
 }
 
+fn prompt_ids(
+    text: &Text,
+    p: &laser_data::Problem,
+    settings: &Settings,
+    chat: bool,
+) -> Result<Vec<u32>, ModelError> {
+    encode(text, &render(text, p, settings, chat)?, chat)
+}
+
+/// Tokens that a problem with a prompt of so many tokens takes: a sampled response may be of any
+/// length that the recipe allows, a written one has its own.
+fn needed(
+    text: &Text,
+    p: &laser_data::Problem,
+    prompt: usize,
+    recipe: &Recipe,
+) -> Result<usize, ModelError> {
+    let written = match (&p.response, recipe.is_supervised()) {
+        (Some(response), true) => text.encode(response)?.len() + 1,
+        _ => 0,
+    };
+    Ok(prompt + written.max(recipe.rollout.max_new_tokens))
+}
+
 /// What the model reads.
-fn render(text: &Text, p: &laser_data::Problem, settings: &Settings, chat: bool) -> Result<String, ModelError> {
+fn render(
+    text: &Text,
+    p: &laser_data::Problem,
+    settings: &Settings,
+    chat: bool,
+) -> Result<String, ModelError> {
     let messages = p.messages(settings);
     match chat {
         true => text

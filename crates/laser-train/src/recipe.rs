@@ -7,6 +7,7 @@ mod regularizers;
 mod reward;
 mod self_reward;
 mod settings;
+mod supervised;
 
 use std::path::Path;
 
@@ -24,6 +25,7 @@ pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
 pub use reward::{PartKind, RewardPart};
 pub use self_reward::{CRef, Measure, SelfRewardLoss, SelfRewarding};
 use settings::{apply, place};
+pub use supervised::{Method, Supervised};
 
 /// A run. Every key has a default: that of the built-in recipe `laser`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub struct Recipe {
     pub base: String,
     /// Shown in reports.
     pub name: String,
+    /// How the model learns. With `supervised` the tables `policy`, `reward`, `kl`, `entropy` and
+    /// `critic` have no part in training.
+    pub method: Method,
     /// Of everything random: weights, problems, samples.
     pub seed: u64,
     /// Steps of reinforcement learning. A run with a constant learning rate may be resumed with
@@ -55,6 +60,8 @@ pub struct Recipe {
     pub lora: LoraSettings,
     /// The supervised warm start that makes a base model.
     pub warm_start: WarmStart,
+    /// Imitation, with `method = "supervised"`.
+    pub supervised: Supervised,
     /// What is sampled in a step.
     pub rollout: Rollout,
     /// What a response is rewarded for: the weighted sum of these parts.
@@ -75,8 +82,10 @@ pub struct Recipe {
     pub evaluation: Evaluation,
     /// What is written when.
     pub save: Save,
-    /// The problems.
+    /// The problems that are made, where none are read from files.
     pub tasks: Vec<Share>,
+    /// Problems from files; relative paths are seen from where the program is started.
+    pub data: laser_data::Settings,
 }
 
 /// The model that is trained.
@@ -99,7 +108,8 @@ pub struct Model {
     pub kv_heads: usize,
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
-    /// Longest sequence, in tokens.
+    /// Longest sequence, in tokens; 0, for a model that is there, as many as the prompts and
+    /// `rollout.max_new_tokens` need.
     pub context: usize,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
@@ -343,6 +353,7 @@ impl Default for Recipe {
         Recipe {
             base: String::new(),
             name: "laser".into(),
+            method: Method::Reinforce,
             seed: 1,
             steps: 200,
             tokens_per_micro_batch: 8192,
@@ -351,6 +362,7 @@ impl Default for Recipe {
             model: Model::default(),
             lora: LoraSettings::default(),
             warm_start: WarmStart::default(),
+            supervised: Supervised::default(),
             rollout: Rollout::default(),
             reward: vec![RewardPart::new(PartKind::Verifier)],
             policy: Policy::default(),
@@ -373,6 +385,7 @@ impl Default for Recipe {
                 largest,
             })
             .to_vec(),
+            data: laser_data::Settings::default(),
         }
     }
 }
@@ -489,9 +502,14 @@ impl Default for Save {
 }
 
 impl Recipe {
+    /// Whether the model learns from written responses.
+    pub(crate) fn is_supervised(&self) -> bool {
+        self.method == Method::Supervised
+    }
+
     /// Whether a second set of weights is kept to hold the policy against.
     pub(crate) fn needs_reference(&self) -> bool {
-        self.kl.coefficient > 0.0 || self.self_reward.per_response()
+        !self.is_supervised() && (self.kl.coefficient > 0.0 || self.self_reward.per_response())
     }
 
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.

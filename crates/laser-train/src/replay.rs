@@ -57,10 +57,7 @@ pub fn replay(dir: &Path, threads: usize, monitor: Arc<Monitor>) -> Result<Repla
     let cpu = t.learner.cpu.clone();
     let (phase, made) = match state.phase {
         Part::WarmStart => ("warm start", cpu.install(|| t.warm_step(step).map(|_| ()))),
-        Part::Train => (
-            "training",
-            cpu.install(|| t.reinforce_step(step).map(|_| ())),
-        ),
+        Part::Train => ("training", cpu.install(|| t.train_step(step).map(|_| ()))),
     };
     let now = match made {
         Ok(()) => None,

@@ -22,10 +22,10 @@ use crate::critic::ValueHead;
 use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
-use crate::tasks::{Problem, Split};
+use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
 
-/// What a step did.
+/// What a step did; one that learned from written responses has no groups.
 pub(crate) struct ReinforceStep {
     /// A line of `metrics.jsonl`.
     pub metrics: Map<String, Value>,
@@ -65,8 +65,16 @@ struct Sums {
 }
 
 impl Trainer {
+    /// One step of whatever the recipe trains by.
+    pub(crate) fn train_step(&mut self, step: u64) -> Result<ReinforceStep, TrainError> {
+        match self.recipe.is_supervised() {
+            true => self.supervised_step(step),
+            false => self.reinforce_step(step),
+        }
+    }
+
     /// Samples, labels, and makes the optimizer updates of a step.
-    pub(crate) fn reinforce_step(&mut self, step: u64) -> Result<ReinforceStep, TrainError> {
+    fn reinforce_step(&mut self, step: u64) -> Result<ReinforceStep, TrainError> {
         let started = Instant::now();
         let r = self.recipe.clone();
         let mut rollout = self.roll_out(step)?;
@@ -164,7 +172,7 @@ impl Trainer {
         let count = r.rollout.prompts;
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * count as u64;
-        let problems = self.problems(Split::Train, stream, first, count)?;
+        let problems = self.problems(stream, first, count)?;
         let answered = self.sample(step, &problems, [stream, step])?;
         let mut rollout = Rollout {
             sampled: count,
@@ -196,7 +204,7 @@ impl Trainer {
                         u64::from(rollout.refills),
                     ];
                     let stream = Rng::from_words(&words).next_u64();
-                    let problems = self.problems(Split::Train, stream, 0, missing)?;
+                    let problems = self.problems(stream, 0, missing)?;
                     let answered = self.sample(step, &problems, [stream, step])?;
                     rollout.sampled += missing;
                     kept.extend(

@@ -19,12 +19,11 @@ use crate::TrainError;
 use crate::best::Watch;
 use crate::calibrate::Reference;
 use crate::files::{
-    create_folder, decimal, flush, folder_atomically, read, remove_folder, to_json,
-    write_atomically,
+    create_folder, flush, folder_atomically, read, remove_folder, to_json, write_atomically,
 };
 use crate::folder::{Folder, Found, is_base, mark_base};
 use crate::log::RunLog;
-use crate::model_files::{ModelFiles, Source};
+use crate::model_files::{ModelFiles, Source, resolve};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
@@ -178,6 +177,7 @@ impl<'a> Run<'a> {
         if self.lock.is_none() {
             self.lock = self.folder.lock()?;
         }
+        self.report_data(&start)?;
         let (mut trainer, done) = match start {
             Start::WarmStart(trainer, done) => (self.warm_start(trainer, done)?, 0),
             Start::Reinforce(trainer, done) => {
@@ -198,6 +198,18 @@ impl<'a> Run<'a> {
         self.remember_tests(&base)?;
         let (last_step, next) = self.reinforce(&mut trainer, done)?;
         self.finish(&trainer, &base, last_step, next)
+    }
+
+    /// What was read from files and what was left out of it.
+    fn report_data(&mut self, start: &Start) -> Result<(), TrainError> {
+        let Some(report) = start.trainer().problems.report() else {
+            return Ok(());
+        };
+        for line in report.to_string().lines() {
+            self.observer.note(line);
+        }
+        let path = self.path("data.json");
+        write_atomically(&path, (to_json(report) + "\n").as_bytes())
     }
 
     /// Where a run that was asked to resume goes on, if there is no checkpoint of its training.
@@ -254,11 +266,19 @@ impl<'a> Run<'a> {
                 return Err(TrainError::file(dir, problem));
             }
             (Some(dir), _) => Some(dir.clone()),
-            (None, "") => is_base(&cached, &fingerprint).then_some(cached),
-            (None, path) => Some(PathBuf::from(path)),
+            (None, "") => {
+                (!self.recipe.is_supervised() && is_base(&cached, &fingerprint)).then_some(cached)
+            }
+            (None, path) => Some(resolve(path, &self.recipe.model.revision)?),
         };
         let Some(dir) = made else {
-            return self.start_warm(cpu);
+            return match self.recipe.is_supervised() {
+                true => Ok(Start::Reinforce(
+                    self.trainer(cpu, Part::Train, self.fresh()?)?,
+                    0,
+                )),
+                false => self.start_warm(cpu),
+            };
         };
         self.observer
             .note(&format!("base model: {}", dir.display()));
@@ -276,12 +296,7 @@ impl<'a> Run<'a> {
         let saved = saved.filter(|(state, _)| state.fingerprint == fingerprint);
         let source = match &saved {
             Some((_, c)) => Source::open(&c.dir)?,
-            None => {
-                let files = ModelFiles::fresh(&self.recipe.model);
-                let seed = Stream::Weights.seed(self.recipe.seed);
-                let weights = init_weights(&files.config()?, seed);
-                Source::full(files, weights)?
-            }
+            None => self.fresh()?,
         };
         let mut t = self.trainer(cpu, Part::WarmStart, source)?;
         let Some((state, c)) = saved else {
@@ -289,6 +304,14 @@ impl<'a> Run<'a> {
         };
         c.load_moments(&mut t, state.updates)?;
         Ok(Start::WarmStart(t, state.step))
+    }
+
+    /// Fresh weights.
+    fn fresh(&self) -> Result<Source, TrainError> {
+        let files = ModelFiles::fresh(&self.recipe.model);
+        let seed = Stream::Weights.seed(self.recipe.seed);
+        let weights = init_weights(&files.config()?, seed);
+        Source::full(files, weights)
     }
 
     fn resume(
@@ -306,6 +329,10 @@ impl<'a> Run<'a> {
         checkpoint.load_moments(&mut t, state.updates)?;
         checkpoint.load_companions(&mut t)?;
         t.coefficients = state.coefficients.unwrap_or(t.coefficients);
+        if t.problems.identity() != state.data {
+            let problem = "the files of data.train and data.test hold other problems now than when the run was saved; put them back, or choose another --out";
+            return Err(TrainError::file(&checkpoint.dir, problem));
+        }
         self.saved = Some(state.step);
         Ok(Start::Reinforce(t, state.step))
     }
@@ -341,13 +368,9 @@ impl<'a> Run<'a> {
                     self.skip(&t, Part::WarmStart, step, started, what, remedy)?;
                 }
                 other => {
-                    let s = other?;
-                    let line = json!({
-                        "phase": "sft", "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
-                        "tokens": {"train": s.tokens}, "sft/loss": s.loss, "sft/self_logp": s.self_logp,
-                        "optim/grad_norm": s.grad_norm, "optim/lr": decimal(s.lr), "optim/skipped": 0,
-                    });
-                    self.record(Phase::WarmStart, line)?;
+                    let mut line = other?.metrics(step, started);
+                    line.insert("phase".into(), json!("sft"));
+                    self.record(Phase::WarmStart, Value::Object(line))?;
                     self.skipped = 0;
                 }
             }
@@ -387,6 +410,7 @@ impl<'a> Run<'a> {
             updates: t.learner.moments.updates,
             fingerprint: self.recipe.base_fingerprint(),
             coefficients: None,
+            data: None,
             format: FORMAT,
         };
         flush(&self.path("metrics.jsonl"))?;
@@ -488,6 +512,7 @@ impl<'a> Run<'a> {
             updates: t.learner.moments.updates,
             fingerprint: self.recipe.run_fingerprint(),
             coefficients: Some(t.coefficients),
+            data: t.problems.identity(),
             format: FORMAT,
         };
         // A checkpoint must not outlive the lines of its steps, even in a loss of power.

@@ -55,6 +55,8 @@ pub struct State {
     pub fingerprint: String,
     /// Coefficients that adapt; those of the warm start have none.
     pub coefficients: Option<Coefficients>,
+    /// Identifies the problems that were read from files.
+    pub data: Option<String>,
     /// [`FORMAT`] of the program that wrote it.
     pub format: u32,
 }

@@ -11,15 +11,17 @@ use laser_rollout::{Generation, Monitor, Sampling};
 
 use crate::TrainError;
 use crate::critic::ValueHead;
+use crate::imitate::end_token;
 use crate::label::{Labelled, label};
 use crate::learner::{Learner, LearnerSettings};
 use crate::memory::MemoryPlan;
 use crate::model_files::{Adapt, Source};
+use crate::problems::Problems;
 use crate::recipe::{Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
 use crate::save::Part;
-use crate::tasks::{ALPHABET, Mixture, Problem, Split};
+use crate::tasks::{ALPHABET, Problem};
 
 /// Independent streams of randomness of one seed.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,9 @@ pub(crate) struct Trainer {
     pub coefficients: Coefficients,
     /// The scoring rule; set once c_ref is known.
     pub self_reward: Option<SelfReward>,
-    pub mixture: Mixture,
+    pub problems: Problems,
+    /// Ends a written response.
+    pub end: Option<u32>,
     pub rewards: Rewards,
 }
 
@@ -81,7 +85,9 @@ impl Trainer {
         monitor: Arc<Monitor>,
     ) -> Result<Self, TrainError> {
         let s = &recipe.self_reward;
-        let find = |key, token| unused_token(&recipe.name, key, token, &source.text, &source.eos);
+        let tasks = recipe.data.is_empty();
+        let find =
+            |key, token| unused_token(&recipe.name, key, token, &source.text, &source.eos, tasks);
         let zc = match s.token.is_empty() {
             true => None,
             false => Some(find("self_reward.token", &s.token)?),
@@ -92,10 +98,17 @@ impl Trainer {
                 Some(find("self_reward.incorrect_token", &s.incorrect_token)?)
             }
         };
+        let problems = Problems::new(&recipe, &source.text)?;
+        let end = end_token(&source.text, &source.eos, problems.is_chat())?;
+        let context = match recipe.model.context {
+            0 => problems.context(&source.text, &recipe)?,
+            context => context,
+        }
+        .min(source.config.max_positions);
         let (seed, settings) = (
             Stream::Adapter.seed(recipe.seed),
             LearnerSettings {
-                context: recipe.model.context,
+                context,
                 rows: recipe.rollout.rows,
                 retain: match recipe.gradient_checkpointing {
                     true => Retain::Inputs,
@@ -112,7 +125,7 @@ impl Trainer {
             Adapt::Fresh(lora, _) => Some(lora),
             Adapt::Stored(stored) => Some(&stored.lora),
         };
-        let memory = MemoryPlan::new(&recipe, &source.config, lora, cpu.threads());
+        let memory = MemoryPlan::new(&recipe, &source.config, lora, context, cpu.threads());
         memory.check()?;
         let learner = Learner::new(cpu, source, settings, monitor)?;
         Ok(Trainer {
@@ -120,7 +133,8 @@ impl Trainer {
                 .then(|| ValueHead::new(&learner.cpu, learner.decoder.config.hidden_size)),
             coefficients: Coefficients::new(&recipe),
             reference: None,
-            mixture: Mixture::new(&recipe.tasks)?,
+            problems,
+            end,
             rewards: Rewards::start(&recipe.reward)?,
             recipe,
             learner,
@@ -147,8 +161,12 @@ impl Trainer {
             self_reward_token: self.zc,
             self_reward_position: self.recipe.self_reward.position,
         };
-        let prompts: Vec<&str> = problems.iter().map(|p| p.prompt.as_str()).collect();
-        let groups = self.learner.sample(&prompts, samples, &seed, &generation)?;
+        let text = &self.learner.text;
+        let prompts = problems.iter().map(|p| self.problems.prompt_ids(text, p));
+        let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
+        let groups = self
+            .learner
+            .sample_ids(prompts, samples, &seed, &generation)?;
         let mut answered = groups
             .into_iter()
             .zip(problems)
@@ -215,20 +233,15 @@ impl Trainer {
         Reference::new(&self.learner.cpu, config, tensors, context)
     }
 
-    /// Problems `first..first + count` of a stream.
+    /// Problems `first..first + count` of a stream to train on.
     pub(crate) fn problems(
         &self,
-        split: Split,
         stream: u64,
         first: u64,
         count: usize,
     ) -> Result<Vec<Problem>, TrainError> {
         (first..first + count as u64)
-            .map(|i| {
-                self.mixture
-                    .problem(split, stream, i)
-                    .map_err(TrainError::from)
-            })
+            .map(|i| self.problems.train(&self.learner.text, stream, i))
             .collect()
     }
 
@@ -276,6 +289,7 @@ fn unused_token(
     token: &str,
     text: &Text,
     eos: &[u32],
+    tasks: bool,
 ) -> Result<u32, TrainError> {
     let fail = |problem: String| TrainError::Value {
         place: format!("recipe {recipe}"),
@@ -283,7 +297,7 @@ fn unused_token(
         value: format!("\"{token}\""),
         problem,
     };
-    if token.chars().all(|c| ALPHABET.contains(c)) {
+    if tasks && token.chars().all(|c| ALPHABET.contains(c)) {
         return Err(fail(
             "the tasks' texts may contain it; name a special token that is never used".into(),
         ));

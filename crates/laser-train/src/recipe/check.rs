@@ -33,7 +33,6 @@ impl Recipe {
             ("model.heads", m.heads),
             ("model.kv_heads", m.kv_heads),
             ("model.intermediate_size", m.intermediate_size),
-            ("model.context", m.context),
             ("warm_start.batch_size", self.warm_start.batch_size),
             ("rollout.prompts", self.rollout.prompts),
             ("rollout.samples", self.rollout.samples),
@@ -43,6 +42,11 @@ impl Recipe {
             ("evaluation.samples", self.evaluation.samples),
             ("evaluation.bootstrap", self.evaluation.bootstrap),
             ("save.keep", self.save.keep),
+            ("supervised.batch_size", self.supervised.batch_size),
+            (
+                "self_reward.calibration_pairs",
+                self.self_reward.calibration_pairs,
+            ),
         ] {
             c.at_least(key, value as u64, 1)?;
         }
@@ -64,13 +68,26 @@ impl Recipe {
             "must be above 0",
         )?;
         if m.path.is_empty() {
-            c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
+            c.at_least("model.context", m.context as u64, 1)?;
+            if !m.revision.is_empty() {
+                let problem = "there is no model.path whose revision it could be";
+                return fail("model.revision", format!("\"{}\"", m.revision), problem);
+            }
+            if !self.data.is_empty() {
+                let problem = "files are read by a model that knows their letters: name one, a folder or a name on the hub";
+                return fail("model.path", "\"\"".into(), problem);
+            }
+            if !self.is_supervised() {
+                c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
+            }
         }
+        self.check_data(&c)?;
         let p = &self.policy;
-        let alone = matches!(
-            p.advantage,
-            AdvantageKind::NoBaseline | AdvantageKind::ReinforcePlusPlus
-        );
+        let alone = self.is_supervised()
+            || matches!(
+                p.advantage,
+                AdvantageKind::NoBaseline | AdvantageKind::ReinforcePlusPlus
+            );
         if self.rollout.samples < 2 && !alone {
             let problem = "an advantage within the group needs at least 2 responses to a problem; with one, policy.advantage can be no_baseline or reinforce_plus_plus";
             return fail("rollout.samples", self.rollout.samples.to_string(), problem);
@@ -202,6 +219,9 @@ impl Recipe {
             let problem = "waits for a better value of save.best; name a metric there";
             return fail("evaluation.patience", e.patience.to_string(), problem);
         }
+        if !self.data.is_empty() {
+            return Ok(());
+        }
         let mixture = match Mixture::new(&self.tasks) {
             Ok(m) => m,
             Err(e) => return fail("tasks", String::from("[…]"), &e.to_string()),
@@ -227,6 +247,30 @@ impl Recipe {
                 );
                 return fail("model.context", m.context.to_string(), &problem);
             }
+        }
+        Ok(())
+    }
+
+    fn check_data(&self, c: &Checker) -> Result<(), TrainError> {
+        let d = &self.data;
+        if d.is_empty() {
+            return Ok(());
+        }
+        if let Err(laser_data::DataError::Setting {
+            key,
+            value,
+            problem,
+        }) = d.check()
+        {
+            return c.fail(&format!("data.{key}"), value, problem);
+        }
+        if d.train.is_empty() {
+            let problem = "names no file to train on";
+            return c.fail("data.train", "[]".into(), problem);
+        }
+        if d.test.is_empty() && d.test_fraction == 0.0 {
+            let problem = "the tests need problems: name files, or hold some out of data.train with data.test_fraction = 0.05";
+            return c.fail("data.test", "[]".into(), problem);
         }
         Ok(())
     }

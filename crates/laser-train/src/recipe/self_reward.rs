@@ -13,6 +13,8 @@ pub struct SelfRewarding {
     pub beta_v: f32,
     /// The constant: `"measure"` for the mean over on-policy responses of the base, or a number.
     pub c_ref: CRef,
+    /// On-policy responses of the base model on which log π_ref(z_c) is measured.
+    pub calibration_pairs: usize,
     /// Score of the untrained model: a measured c_ref is lowered by `initial_score / beta_v`. The
     /// paper's is 0, which calls every response wrong at first; at 0.5 training starts undecided
     /// and need not first move all scores up.
@@ -93,6 +95,7 @@ impl Default for SelfRewarding {
             token: crate::demo::SELF_REWARD.into(),
             beta_v: 0.2,
             c_ref: CRef::Measured(Measure::Measure),
+            calibration_pairs: 512,
             initial_score: 0.5,
             alpha: 1.5,
             loss: SelfRewardLoss::Mse,

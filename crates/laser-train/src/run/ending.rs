@@ -128,6 +128,7 @@ impl Run<'_> {
                 updates: t.learner.moments.updates,
                 fingerprint,
                 coefficients: Some(t.coefficients),
+                data: t.problems.identity(),
                 format: FORMAT,
             };
             create_folder(&self.path("dumps"))?;

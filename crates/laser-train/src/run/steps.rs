@@ -50,6 +50,7 @@ impl Run<'_> {
         self.skipped = self.folder.skipped_in_a_row(false)?;
         // A step of one update changes nothing before that; one of more may have to be undone.
         let mut start_of_step = match r.policy.passes * r.policy.mini_batches as u64 {
+            _ if r.is_supervised() => None,
             1 => None,
             _ => Some(Snapshot::new(t)),
         };
@@ -61,7 +62,7 @@ impl Run<'_> {
                 snapshot.take(t);
             }
             let started = Instant::now();
-            match t.learner.cpu.clone().install(|| t.reinforce_step(step)) {
+            match t.learner.cpu.clone().install(|| t.train_step(step)) {
                 Err(TrainError::Rollout(RolloutError::Cancelled)) => {
                     undo(t, &start_of_step);
                     return Err(self.save_and_stop(t, step - 1)?);
@@ -110,7 +111,7 @@ impl Run<'_> {
         let due = |every: u64| every > 0 && (step == 1 || step.is_multiple_of(every));
         let save = &self.recipe.save;
         let (saved, shown) = (due(save.samples_every), due(save.table_every));
-        if !saved && !shown {
+        if result.groups.is_empty() || !saved && !shown {
             return Ok(());
         }
         let rows: Vec<SampleRow> = result
@@ -209,6 +210,7 @@ impl Run<'_> {
     pub(super) fn base_folder(&self) -> &Path {
         match (&self.options.base, self.recipe.model.path.as_str()) {
             (Some(dir), _) => dir,
+            (None, "") if self.recipe.is_supervised() => Path::new("(fresh weights)"),
             (None, "") => Path::new("base"),
             (None, path) => Path::new(path),
         }

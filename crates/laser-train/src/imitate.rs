@@ -1,0 +1,204 @@
+//! Learning from written responses: the supervised warm start, and SFT.
+
+use std::time::Instant;
+
+use laser_model::{HeadGradient, Message};
+use laser_rl::nll;
+use laser_rollout::score::{Sequence, micro_batches};
+use serde_json::{Map, json};
+
+use crate::TrainError;
+use crate::files::decimal;
+use crate::recipe::{LearningRate, Optimizer};
+use crate::rl::ReinforceStep;
+use crate::tasks::Problem;
+use crate::trainer::{Stream, Trainer};
+
+/// A batch of solutions and what is learned from it.
+struct Imitation<'a> {
+    phase: &'static str,
+    step: u64,
+    problems: Vec<Problem>,
+    /// Weight of the preparation of z_c, and the log-probability that it aims at, nats.
+    zc: (f64, f32),
+    optimizer: &'a Optimizer,
+    lr: f32,
+    /// What to lower when the numbers break down.
+    key: &'static str,
+}
+
+/// What a step measured.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Imitated {
+    /// Cross entropy per response token, nats.
+    pub loss: f64,
+    /// Mean log p(z_c) after a solution; 0 where it is not prepared.
+    pub self_logp: f64,
+    pub grad_norm: f64,
+    pub lr: f32,
+    /// Tokens that were computed, those of prompts included.
+    pub tokens: usize,
+}
+
+/// Ids of a prompt and of the response to it, its end token included.
+type Example = (Vec<u32>, Vec<u32>);
+
+impl Trainer {
+    /// One supervised step of the warm start, on fresh problems.
+    pub(crate) fn warm_step(&mut self, step: u64) -> Result<Imitated, TrainError> {
+        let recipe = self.recipe.clone();
+        let w = &recipe.warm_start;
+        let stream = Stream::WarmStart.seed(recipe.seed);
+        self.imitate(Imitation {
+            phase: "warm start",
+            step,
+            problems: self.problems(stream, (step - 1) * w.batch_size as u64, w.batch_size)?,
+            zc: (w.self_reward_weight, w.self_reward_logp),
+            optimizer: &w.optimizer,
+            lr: w.optimizer.at(step, w.steps),
+            key: "warm_start.optimizer.lr",
+        })
+    }
+
+    /// One step of supervised training.
+    pub(crate) fn supervised_step(&mut self, step: u64) -> Result<ReinforceStep, TrainError> {
+        let started = Instant::now();
+        let recipe = self.recipe.clone();
+        let s = &recipe.supervised;
+        let stream = Stream::WarmStart.seed(recipe.seed);
+        let made = self.imitate(Imitation {
+            phase: "training",
+            step,
+            problems: self.problems(stream, (step - 1) * s.batch_size as u64, s.batch_size)?,
+            zc: (s.self_reward_weight, s.self_reward_logp),
+            optimizer: &recipe.optimizer,
+            lr: recipe.optimizer.at(step, recipe.steps),
+            key: "optimizer.lr",
+        })?;
+        let mut metrics = made.metrics(step, started);
+        if let Some(n) = self.problems.train_len() {
+            let seen = step * s.batch_size as u64;
+            metrics.insert("data/epoch".into(), json!(seen as f64 / n as f64));
+        }
+        Ok(ReinforceStep {
+            metrics,
+            problems: Vec::new(),
+            groups: Vec::new(),
+        })
+    }
+
+    /// Cross entropy on the response tokens, plus the preparation of z_c,
+    /// `weight · mean (log π(z_c) − target)²` one position after the end.
+    fn imitate(&mut self, i: Imitation) -> Result<Imitated, TrainError> {
+        let examples = self.examples(&i.problems)?;
+        let (weight, target) = i.zc;
+        let zc = self.zc.filter(|_| weight > 0.0);
+        let sequences = sequences(&examples, zc);
+        let scale = 1.0 / sequences.iter().map(|s| s.response.len()).sum::<usize>() as f64;
+        let zc_scale = weight / sequences.len() as f64;
+        let mut result = Imitated {
+            lr: i.lr,
+            ..Imitated::default()
+        };
+        let diverged = |what: String| TrainError::Diverged {
+            phase: i.phase,
+            step: i.step,
+            what,
+            remedy: format!("lower {}", i.key),
+        };
+        for cut in micro_batches(&sequences, self.recipe.tokens_per_micro_batch) {
+            let (batch, g) = self.micro_batch(&sequences[cut], diverged)?;
+            let mut dlogp = vec![0.0; g.logp.len()];
+            for (range, zc) in batch.responses.iter().zip(&batch.self_rewards) {
+                result.loss += nll(&g.logp[range.clone()], scale, &mut dlogp[range.clone()]);
+                if let Some(at) = *zc {
+                    let error = g.logp[at] - target;
+                    dlogp[at] = (2.0 * zc_scale * error as f64) as f32;
+                    result.self_logp += g.logp[at] as f64 / sequences.len() as f64;
+                }
+            }
+            self.learner.backward(&g, HeadGradient::of_logp(&dlogp));
+            result.tokens += batch.ids.len();
+        }
+        result.grad_norm = self
+            .learner
+            .update(i.optimizer, i.lr)
+            .map_err(|n| diverged(format!("the gradient's norm is {n}")))?;
+        Ok(result)
+    }
+
+    /// Mean cross entropy per token of the written responses to problems, nats; `None` when there
+    /// are none.
+    pub(crate) fn response_loss(&self, problems: &[Problem]) -> Result<Option<f64>, TrainError> {
+        let written = problems.iter().filter(|p| !p.solution.is_empty());
+        let examples = self.examples(&written.cloned().collect::<Vec<_>>())?;
+        let tokens: usize = examples.iter().map(|e| e.1.len()).sum();
+        if tokens == 0 {
+            return Ok(None);
+        }
+        let scores = self.learner.score(
+            &sequences(&examples, None),
+            self.recipe.self_reward.position,
+            self.recipe.tokens_per_micro_batch,
+        )?;
+        let logps = scores.iter().flat_map(|s| &s.logprobs);
+        let sum: f64 = logps.map(|l| f64::from(*l)).sum();
+        Ok(Some(-sum / tokens as f64))
+    }
+
+    /// Problems with their solutions as ids.
+    fn examples(&self, problems: &[Problem]) -> Result<Vec<Example>, TrainError> {
+        let text = &self.learner.text;
+        problems
+            .iter()
+            .map(|p| {
+                let mut response = text.encode(&p.solution)?;
+                response.extend(self.end);
+                Ok((self.problems.prompt_ids(text, p)?, response))
+            })
+            .collect()
+    }
+}
+
+/// The token that ends a response: the one with which the chat template ends an answer, if
+/// prompts go through it, otherwise the first of the stop tokens.
+pub(crate) fn end_token(
+    text: &laser_model::Text,
+    eos: &[u32],
+    chat: bool,
+) -> Result<Option<u32>, TrainError> {
+    let first = eos.first().copied();
+    if !chat {
+        return Ok(first);
+    }
+    let message = |role: &str| Message {
+        role: role.into(),
+        content: "1".into(),
+    };
+    let shown = text.render(&[message("user"), message("assistant")], false)?;
+    let ids = text.encode(&shown)?;
+    Ok(ids.into_iter().rfind(|id| eos.contains(id)).or(first))
+}
+
+fn sequences(examples: &[Example], token: Option<u32>) -> Vec<Sequence<'_>> {
+    examples
+        .iter()
+        .map(|(prompt, response)| Sequence {
+            prompt,
+            response,
+            self_reward_token: token,
+        })
+        .collect()
+}
+
+impl Imitated {
+    /// The line of a step in `metrics.jsonl`.
+    pub(crate) fn metrics(&self, step: u64, started: Instant) -> Map<String, serde_json::Value> {
+        let line = json!({
+            "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
+            "tokens": {"train": self.tokens}, "sft/loss": self.loss, "sft/self_logp": self.self_logp,
+            "optim/grad_norm": self.grad_norm, "optim/lr": decimal(self.lr), "optim/skipped": 0,
+        });
+        line.as_object().cloned().unwrap_or_default()
+    }
+}

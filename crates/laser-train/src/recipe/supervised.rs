@@ -1,0 +1,36 @@
+//! What kind of training a recipe is, and the keys of imitation.
+
+use serde::{Deserialize, Serialize};
+
+/// How the model learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// From rewards of its own responses.
+    #[default]
+    Reinforce,
+    /// By imitating written responses (SFT).
+    Supervised,
+}
+
+/// Imitation: cross entropy on the tokens of written responses, their end token included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Supervised {
+    /// Responses in a step.
+    pub batch_size: usize,
+    /// log π(z_c) after a response that training aims at, in nats, so that it can be c_ref.
+    pub self_reward_logp: f32,
+    /// Weight of `(log π(z_c) − self_reward_logp)²` beside the cross entropy; 0 leaves z_c alone.
+    pub self_reward_weight: f64,
+}
+
+impl Default for Supervised {
+    fn default() -> Self {
+        Supervised {
+            batch_size: 32,
+            self_reward_logp: -15.0,
+            self_reward_weight: 0.0,
+        }
+    }
+}
