@@ -77,7 +77,7 @@ impl fmt::Display for SplitReport {
         }
         for (what, count) in [
             ("held out as test", self.held_out),
-            ("left out, in test too", self.overlap_dropped),
+            ("left out, overlap with test", self.overlap_dropped),
             ("left out, beyond max_rows", self.beyond_max_rows),
         ] {
             if count > 0 {
