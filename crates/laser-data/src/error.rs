@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::report::counted;
+
 /// Where a problem was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -124,7 +126,7 @@ pub enum DataError {
         expected: &'static str,
     },
     /// Nothing is left to train or test on.
-    #[error("no {split} problem is left of {rows} rows: {after}")]
+    #[error("no {split} problem is left of {rows}: {after}", rows = counted(*rows, "row"))]
     Empty {
         /// Which side.
         split: Split,
@@ -135,7 +137,8 @@ pub enum DataError {
     },
     /// Train and test share problems, and the settings refuse that.
     #[error(
-        "{count} train problems {what}, such as {train} and {test}; data.{key} = \"drop\" leaves them out of training, \"keep\" keeps them"
+        "{count} of train {what}, such as {train} and {test}; data.{key} = \"drop\" leaves them out of training, \"keep\" keeps them",
+        count = counted(*count, "problem")
     )]
     Overlap {
         /// `overlap` or `near_overlap`.

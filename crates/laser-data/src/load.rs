@@ -117,7 +117,7 @@ fn empty(split: Split, report: &SplitReport) -> DataError {
         (report.missing_response.count, "no response"),
         (report.too_long.count, "longer than max_prompt_tokens"),
         (report.held_out, "held out by test_fraction"),
-        (report.overlap_dropped, "in test too"),
+        (report.overlap_dropped, "for overlap with test"),
     ];
     let taken: Vec<String> = steps
         .into_iter()

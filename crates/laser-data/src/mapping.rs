@@ -99,10 +99,10 @@ impl Mapper {
 
     pub(crate) fn map(&self, row: &Row) -> Result<Mapped, DataError> {
         let (prompt, said) = self.prompt(row)?;
-        let (answer, several_answers, solution) = self.answer(row)?;
+        let answer = self.answer(row)?;
         let response = match self.response.find(row)? {
             Some((column, value)) => self.first_text(row, column, value)?,
-            None => said.or(solution),
+            None => said.or(answer.solution),
         };
         let source = match &self.name {
             Some(name) => Some(name.clone()),
@@ -111,13 +111,13 @@ impl Mapper {
         Ok(Mapped {
             problem: Problem {
                 prompt,
-                answer: answer.and_then(unless_blank),
+                answer: answer.text,
                 response: response.and_then(unless_blank),
                 source: source.unwrap_or_else(|| self.default_source.clone()),
                 level: self.level.text(row)?,
                 place: row.place.clone(),
             },
-            several_answers,
+            several_answers: answer.several,
         })
     }
 
@@ -152,40 +152,36 @@ impl Mapper {
         Ok((prompt, None))
     }
 
-    /// The gold answer, whether there are several, and a solution that came with it.
-    fn answer(&self, row: &Row) -> Result<(Option<String>, bool, Option<String>), DataError> {
+    fn answer(&self, row: &Row) -> Result<Answer, DataError> {
         let Some((column, value)) = self.answer.find(row)? else {
-            return Ok((None, false, None));
+            return Ok(Answer::default());
         };
+        if let (Format::Olympiadbench, Value::Array(list)) = (self.format, value) {
+            return several(row, column, list);
+        }
+        let text = column::text(row, column, value)?.and_then(unless_blank);
         let problem = |problem: String| DataError::Row {
             place: row.place.clone(),
             problem,
         };
-        match (self.format, value) {
-            (Format::Olympiadbench, Value::Array(list)) => {
-                let texts = list.iter().map(|value| column::text(row, column, value));
-                let texts: Vec<String> = texts
-                    .filter_map(Result::transpose)
-                    .collect::<Result<_, _>>()?;
-                let several = texts.len() > 1 || row.values.get(SEVERAL) == Some(&true.into());
-                Ok((Some(texts.join(", ")), several, None))
-            }
-            (Format::Gsm8k, _) => match column::text(row, column, value)? {
-                None => Ok((None, false, None)),
-                Some(text) => match gsm8k::split(&text) {
-                    Some((solution, answer)) => Ok((Some(answer), false, Some(solution))),
-                    None => Err(problem(format!(
-                        "column `{column}` has no answer after `####`, which ends every solution of GSM8K; for another layout use data.format = \"columns\""
-                    ))),
-                },
-            },
-            (Format::Verl, _) => match column::text(row, column, value)?.and_then(unless_blank) {
-                Some(text) => Ok((Some(text), false, None)),
+        match (self.format, text) {
+            (Format::Gsm8k, Some(text)) => match gsm8k::split(&text) {
+                Some((solution, answer)) => Ok(Answer {
+                    text: Some(answer),
+                    solution: Some(solution),
+                    several: false,
+                }),
                 None => Err(problem(format!(
-                    "no ground truth: column `{column}` is empty; fill it, leave the row out, or use data.format = \"columns\""
+                    "column `{column}` has no answer after `####`, which ends every solution of GSM8K; for another layout use data.format = \"columns\""
                 ))),
             },
-            _ => Ok((column::text(row, column, value)?, false, None)),
+            (Format::Verl, None) => Err(problem(format!(
+                "no ground truth: column `{column}` is empty; fill it, leave the row out, or use data.format = \"columns\""
+            ))),
+            (_, text) => Ok(Answer {
+                text,
+                ..Answer::default()
+            }),
         }
     }
 
@@ -204,6 +200,28 @@ impl Mapper {
             value => column::text(row, column, value),
         }
     }
+}
+
+/// What the answer's column gives.
+#[derive(Default)]
+struct Answer {
+    text: Option<String>,
+    /// The written solution that it stands in.
+    solution: Option<String>,
+    several: bool,
+}
+
+/// OlympiadBench's list of answers, joined.
+fn several(row: &Row, column: &str, list: &[Value]) -> Result<Answer, DataError> {
+    let texts: Vec<String> = list
+        .iter()
+        .filter_map(|value| column::text(row, column, value).transpose())
+        .collect::<Result<_, _>>()?;
+    Ok(Answer {
+        several: texts.len() > 1 || row.values.get(SEVERAL) == Some(&Value::Bool(true)),
+        text: unless_blank(texts.join(", ")),
+        solution: None,
+    })
 }
 
 /// OlympiadBench's mark of rows with several answers.

@@ -243,6 +243,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_odd(text in r"(\PC|[\\{}.$ \n0-9a-c]){0,40}") {
+            let normal = normalise(&text);
+            proptest::prop_assert!(!normal.contains("  ") && normal.trim() == normal);
+        }
+    }
+
     #[test]
     fn hashes_tell_words_and_their_order_apart() {
         let hashes = |text| hash(word_hashes(text), 0);

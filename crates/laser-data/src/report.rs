@@ -4,6 +4,8 @@ mod display;
 
 use serde::Serialize;
 
+pub(crate) use display::counted;
+
 use crate::{Format, Place, Split};
 
 /// How many places of each kind are kept as examples.

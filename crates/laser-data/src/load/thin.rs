@@ -48,7 +48,7 @@ pub(super) fn overlap(
     if let (Overlap::Refuse, Some(pair)) = (on_exact, found.exact.first.first()) {
         return Err(DataError::Overlap {
             key: "overlap",
-            what: "are in test too",
+            what: "in test too",
             count: found.exact.count,
             train: pair.this.clone(),
             test: pair.other.clone(),
@@ -57,7 +57,7 @@ pub(super) fn overlap(
     if let (Overlap::Refuse, Some(pair)) = (on_near, found.near.first()) {
         return Err(DataError::Overlap {
             key: "near_overlap",
-            what: "hold half of a test problem or more",
+            what: "with half of a test problem or more",
             count: found.near_train,
             train: pair.train.clone(),
             test: pair.test.clone(),

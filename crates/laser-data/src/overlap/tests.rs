@@ -116,3 +116,45 @@ fn the_share_held_out_depends_on_the_text_alone_and_is_about_right() {
     // The standard deviation is 13.
     assert!(below.abs_diff(200) < 60, "{below}");
 }
+
+#[test]
+fn duplicates_overlap_and_nearness_are_those_of_a_slow_search() {
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        train: Vec<String>,
+        test: Vec<String>,
+        duplicates: Vec<usize>,
+        exact: Vec<usize>,
+        near: Vec<GoldenNear>,
+        near_train: Vec<usize>,
+    }
+    #[derive(serde::Deserialize)]
+    struct GoldenNear {
+        test: usize,
+        train: usize,
+        share: f64,
+    }
+    let golden: Golden =
+        serde_json::from_str(include_str!("../../tests/golden/overlap.json")).unwrap();
+    let train: Vec<&str> = golden.train.iter().map(String::as_str).collect();
+    let test: Vec<&str> = golden.test.iter().map(String::as_str).collect();
+    let yes =
+        |marks: Vec<bool>| -> Vec<usize> { (0..marks.len()).filter(|&at| marks[at]).collect() };
+    let again = duplicates(&printed("a", &train), false, &mut SplitReport::default());
+    assert_eq!(yes(again), golden.duplicates);
+    let (same, near, report) = compared(&train, &test);
+    assert_eq!(yes(same), golden.exact);
+    assert_eq!(yes(near), golden.near_train);
+    assert_eq!(report.near_train, golden.near_train.len());
+    let found: Vec<_> = report
+        .near
+        .iter()
+        .map(|n| (n.test.line - 1, n.train.line - 1, n.share))
+        .collect();
+    let expected: Vec<_> = golden
+        .near
+        .iter()
+        .map(|n| (n.test, n.train, n.share))
+        .collect();
+    assert_eq!(found, expected);
+}

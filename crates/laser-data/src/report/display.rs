@@ -10,15 +10,16 @@ impl fmt::Display for LoadReport {
         for (split, report) in [(Split::Train, &self.train), (Split::Test, &self.test)] {
             let files = self.files.iter().filter(|file| file.split == split).count();
             if files > 0 {
-                let plural = if files == 1 { "" } else { "s" };
-                writeln!(f, "{split}: {} rows of {files} file{plural}", report.rows)?;
+                let (rows, files) = (counted(report.rows, "row"), counted(files, "file"));
+                writeln!(f, "{split}: {rows} of {files}")?;
             } else if report.problems > 0 {
                 writeln!(f, "{split}: held out of train")?;
             } else {
                 continue;
             }
             for file in self.files.iter().filter(|file| file.split == split) {
-                write!(f, "  {}: {} rows as {}", file.file, file.rows, file.format)?;
+                let rows = counted(file.rows, "row");
+                write!(f, "  {}: {rows} as {}", file.file, file.format)?;
                 if file.several_answers > 0 {
                     write!(f, ", {} with several answers", file.several_answers)?;
                 }
@@ -30,16 +31,16 @@ impl fmt::Display for LoadReport {
         if overlap.exact.count > 0 {
             writeln!(
                 f,
-                "overlap: {} problems of test are in train{}",
-                overlap.exact_test,
+                "overlap: {} of test in train too{}",
+                counted(overlap.exact_test, "problem"),
                 examples(&overlap.exact)
             )?;
         }
         if !overlap.near.is_empty() {
             writeln!(
                 f,
-                "near overlap: of {} problems of test half or more stands in one of train ({} of them)",
-                overlap.near.len(),
+                "near overlap: {} of test, half or more of which stands in one of train ({} there)",
+                counted(overlap.near.len(), "problem"),
                 overlap.near_train
             )?;
             for near in overlap.near.iter().take(LISTED) {
@@ -76,7 +77,7 @@ impl fmt::Display for SplitReport {
         }
         for (what, count) in [
             ("held out as test", self.held_out),
-            ("left out, in test too", self.overlap_dropped),
+            ("left out, overlap with test", self.overlap_dropped),
             ("left out, beyond max_rows", self.beyond_max_rows),
         ] {
             if count > 0 {
@@ -99,6 +100,11 @@ impl fmt::Display for Places {
             _ => f.write_str("; …)"),
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The first of the pairs, in brackets.

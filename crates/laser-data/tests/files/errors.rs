@@ -145,7 +145,7 @@ fn an_empty_side_tells_which_filter_emptied_it() {
     let e = load("train = [\"a.jsonl\"]\ntest = [\"a.jsonl\"]", folder.path()).unwrap_err();
     assert_eq!(
         e.to_string(),
-        "no train problem is left of 1 rows: left out: 1 in test too"
+        "no train problem is left of 1 row: left out: 1 for overlap with test"
     );
     let e = load("train = [\"a.jsonl\"]\ntest_fraction = 1e-9", folder.path()).unwrap_err();
     assert_eq!(

@@ -190,3 +190,34 @@ fn a_file_entry_has_its_own_format_columns_and_name() {
     assert_eq!(answer(&test.problems()[2]), "70");
     assert!(answer(&test.problems()[3]).contains("####"));
 }
+
+#[test]
+fn the_examples_of_the_documentation_work() {
+    let page = include_str!("../../../../docs/data.md");
+    let blocks = |kind: &str| -> Vec<&str> {
+        let open = format!("```{kind}\n");
+        page.split(&open)
+            .skip(1)
+            .map(|rest| rest.split("```").next().unwrap())
+            .collect()
+    };
+    let table = blocks("toml")[0].strip_prefix("[data]\n").unwrap();
+    settings(table).check().unwrap();
+    let formats = [
+        ("columns", "42"),
+        ("gsm8k", "24"),
+        ("math500", "6"),
+        ("aime", "70"),
+        ("olympiadbench", "3,-3"),
+        ("deepmath", "1"),
+        ("verl", "2"),
+    ];
+    let rows = blocks("json");
+    assert_eq!(rows.len(), formats.len());
+    for (row, (format, gold)) in rows.into_iter().zip(formats) {
+        let folder = folder(&[("a.jsonl", row)]);
+        let toml = format!("train = [\"a.jsonl\"]\nformat = \"{format}\"");
+        let train = crate::common::load(&toml, folder.path()).unwrap().train;
+        assert_eq!(answer(&train.unwrap().problems()[0]), gold, "{format}");
+    }
+}

@@ -97,12 +97,12 @@ fn overlap_is_dropped_kept_or_refused_and_always_counted() {
     assert!(
         data.report
             .to_string()
-            .ends_with("overlap: 1 problems of test are in train (a.jsonl:1 = t.jsonl:1)\n")
+            .ends_with("overlap: 1 problem of test in train too (a.jsonl:1 = t.jsonl:1)\n")
     );
     let e = with("overlap = \"refuse\"").unwrap_err();
     assert_eq!(
         e.to_string(),
-        "1 train problems are in test too, such as a.jsonl:1 and t.jsonl:1; data.overlap = \"drop\" leaves them out of training, \"keep\" keeps them"
+        "1 problem of train in test too, such as a.jsonl:1 and t.jsonl:1; data.overlap = \"drop\" leaves them out of training, \"keep\" keeps them"
     );
 }
 
@@ -114,7 +114,7 @@ fn near_overlap_is_told_and_can_be_dropped_or_refused() {
     assert_eq!(texts(&data.train).len(), 2);
     let report = data.report.to_string();
     assert!(
-        report.contains("of 1 problems of test half or more stands in one of train (1 of them)"),
+        report.contains("near overlap: 1 problem of test, half or more of which stands in one of train (1 there)"),
         "{report}"
     );
     assert!(
