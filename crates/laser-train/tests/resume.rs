@@ -335,10 +335,10 @@ fn a_checkpoint_of_another_version_is_refused() {
             assert!(error.contains(part), "{error}");
         }
     };
-    let other = written.replace("\"format\": 2", "\"format\": 3");
-    refused(other.replace("updates", "other"), "format = 3");
+    let other = written.replace("\"format\": 3", "\"format\": 4");
+    refused(other.replace("updates", "other"), "format = 4");
     // Those of the first version do not name it.
-    refused(written.replace("\"format\": 2,", ""), "format = 1");
+    refused(written.replace("\"format\": 3,", ""), "format = 1");
     std::fs::write(&state, written).unwrap();
     run(recipe(&[]), resuming(out)).unwrap();
 }

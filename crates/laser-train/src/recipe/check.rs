@@ -68,7 +68,6 @@ impl Recipe {
             "must be above 0",
         )?;
         if m.path.is_empty() {
-            c.at_least("model.context", m.context as u64, 1)?;
             if !m.revision.is_empty() {
                 let problem = "there is no model.path whose revision it could be";
                 return fail("model.revision", format!("\"{}\"", m.revision), problem);
@@ -77,6 +76,7 @@ impl Recipe {
                 let problem = "files are read by a model that knows their letters: name one, a folder or a name on the hub";
                 return fail("model.path", "\"\"".into(), problem);
             }
+            c.at_least("model.context", m.context as u64, 1)?;
             if !self.is_supervised() {
                 c.at_least("warm_start.steps", self.warm_start.steps, 1)?;
             }
