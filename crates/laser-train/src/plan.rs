@@ -12,7 +12,9 @@ use crate::run::{Run, Start};
 use crate::trainer::Trainer;
 
 /// Repetitions of a probed step; the fastest counts, because other programs only slow it down.
-const REPETITIONS: usize = 3;
+const REPETITIONS: u64 = 3;
+/// Seconds of probing after which nothing is repeated.
+const PATIENCE: f64 = 10.0;
 
 /// The schedule and cost of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,7 +94,7 @@ fn probe(
     let warm_start = match warm_steps {
         Some(steps) => {
             let mut best = f64::INFINITY;
-            for step in 1..=REPETITIONS as u64 {
+            for step in 1..=REPETITIONS {
                 let started = Instant::now();
                 trainer.warm_step(step)?;
                 best = best.min(started.elapsed().as_secs_f64());
@@ -103,7 +105,11 @@ fn probe(
     };
     trainer.keep_reference();
     let mut seconds = [f64::INFINITY; 2];
-    for step in 1..=REPETITIONS as u64 {
+    let probing = Instant::now();
+    for step in 1..=REPETITIONS {
+        if step > 1 && probing.elapsed().as_secs_f64() > PATIENCE {
+            break;
+        }
         let made = trainer.train_step(step)?;
         let of = |part: &str| {
             made.metrics["seconds"][part]

@@ -207,11 +207,17 @@ fn views<'s, 'a>(
 fn write_views(path: &Path, views: Vec<LazyView>) -> Result<(), ModelError> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let named = views.into_iter().map(|v| (v.part.name.as_str(), v));
+    // The library's file is for its owner alone; this one is as readable as any other.
+    let io = |e| ModelError::io(path, e);
+    let permissions = File::create(path)
+        .and_then(|f| f.metadata())
+        .map_err(io)?
+        .permissions();
     safetensors::serialize_to_file(named, Some(metadata), path).map_err(|e| match e {
-        SafeTensorError::IoError(e) => ModelError::io(path, e),
+        SafeTensorError::IoError(e) => io(e),
         other => ModelError::invalid(path, other),
     })?;
-    File::open(path)
-        .and_then(|f| f.sync_all())
-        .map_err(|e| ModelError::io(path, e))
+    std::fs::set_permissions(path, permissions)
+        .and_then(|()| File::open(path)?.sync_all())
+        .map_err(io)
 }
