@@ -20,23 +20,36 @@ pub struct StoredAdapter {
     pub values: Vec<Vec<f32>>,
 }
 
-/// The model that an adapter folder belongs to, as its `base_model_name_or_path` says: a folder or
-/// a name on the hub; `None` when the folder holds no adapter.
+/// The model that an adapter belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseModel {
+    /// A folder, or a name on the hub (`base_model_name_or_path`).
+    pub name: String,
+    /// Branch, tag or commit on the hub; empty for the main one (`revision`).
+    pub revision: String,
+}
+
+/// The model that an adapter folder belongs to; `None` when the folder holds no adapter.
 ///
 /// # Errors
 /// A file that cannot be read, or one that names no base model.
-pub fn base_model(dir: &Path) -> Result<Option<String>, ModelError> {
+pub fn base_model(dir: &Path) -> Result<Option<BaseModel>, ModelError> {
     let path = dir.join(CONFIG);
     if !path.exists() {
         return Ok(None);
     }
     let config = read_json(&path)?;
-    let name = config
-        .get("base_model_name_or_path")
-        .and_then(Value::as_str);
-    match name.filter(|n| !n.is_empty()) {
-        Some(name) => Ok(Some(name.to_owned())),
-        None => Err(ModelError::invalid(
+    let text = |key: &str| {
+        let text = config.get(key).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let base = BaseModel {
+        name: text("base_model_name_or_path"),
+        revision: text("revision"),
+    };
+    match base.name.is_empty() {
+        false => Ok(Some(base)),
+        true => Err(ModelError::invalid(
             &path,
             "base_model_name_or_path: the name of the base model is missing",
         )),
@@ -64,15 +77,18 @@ pub fn write<'a>(
     dir: &Path,
     lora: &Lora,
     model: &ModelConfig,
-    base: &str,
+    base: &BaseModel,
     value: impl Fn(usize) -> Vec<f32> + 'a,
 ) -> Result<(), ModelError> {
     let targets: Vec<&str> = lora.targets.iter().map(|t| t.name()).collect();
     let mut config = json!({
-        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base,
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base.name,
         "r": lora.rank, "lora_alpha": lora.alpha, "use_rslora": lora.rank_stabilised,
         "lora_dropout": 0.0, "bias": "none", "target_modules": targets, "inference_mode": true,
     });
+    if !base.revision.is_empty() {
+        config["revision"] = json!(base.revision);
+    }
     if let Some(token) = lora.token {
         config["trainable_token_indices"] = json!({token_module(model): [token]});
     }

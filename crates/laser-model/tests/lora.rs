@@ -48,10 +48,8 @@ fn adapted(adapter: &str) -> Adapted {
 /// The base model with the adapter of a fixture.
 fn load(adapter: &str, cpu: &Cpu) -> (Adapted, Decoder<Cpu>) {
     let a = adapted(adapter);
-    assert_eq!(
-        peft::base_model(&path(adapter)).unwrap(),
-        Some(a.base.clone())
-    );
+    let base = peft::base_model(&path(adapter)).unwrap().unwrap();
+    assert_eq!((base.name, base.revision), (a.base.clone(), String::new()));
     let mut d = decoder(&a.base, cpu);
     let stored = peft::read(&path(adapter), &d.config).unwrap();
     d.adapt(cpu, stored.lora, &stored.values);
@@ -134,12 +132,15 @@ fn an_adapter_comes_back_from_its_files_bit_for_bit() {
         let stored = peft::read(&path(adapter), &config).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let value = |i: usize| stored.values[i].clone();
-        peft::write(dir.path(), &stored.lora, &config, "some/base", value).unwrap();
+        let base = peft::BaseModel {
+            name: "some/base".into(),
+            revision: "abc".into(),
+        };
+        peft::write(dir.path(), &stored.lora, &config, &base, value).unwrap();
         let again = peft::read(dir.path(), &config).unwrap();
         assert_eq!(again.lora, stored.lora);
         assert_eq!(again.values, stored.values);
-        let base = peft::base_model(dir.path()).unwrap();
-        assert_eq!(base.as_deref(), Some("some/base"));
+        assert_eq!(peft::base_model(dir.path()).unwrap(), Some(base));
     }
     assert_eq!(peft::base_model(&folder("qwen2")).unwrap(), None);
 }

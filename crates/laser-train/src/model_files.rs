@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use laser_model::checkpoint::{Stored, eos_ids};
 use laser_model::hub::{self, HubSettings};
-use laser_model::peft::{self, StoredAdapter};
+use laser_model::peft::{self, BaseModel, StoredAdapter};
 use laser_model::{Layout, Lora, ModelConfig, Text};
 use serde_json::json;
 
@@ -32,8 +32,8 @@ pub struct ModelFiles {
     files: Vec<(String, Vec<u8>)>,
     /// Where they came from; messages name it.
     origin: PathBuf,
-    /// The name by which an adapter finds its base model: of the hub, or the whole path.
-    name: String,
+    /// How an adapter finds its base model: by a name on the hub, or the whole path.
+    name: BaseModel,
 }
 
 impl ModelFiles {
@@ -59,7 +59,7 @@ impl ModelFiles {
                 ),
             ],
             origin: PathBuf::new(),
-            name: String::new(),
+            name: BaseModel::default(),
         }
     }
 
@@ -78,15 +78,18 @@ impl ModelFiles {
         Ok(ModelFiles {
             files,
             origin: dir.into(),
-            name: std::path::absolute(dir)
-                .unwrap_or_else(|_| dir.into())
-                .display()
-                .to_string(),
+            name: BaseModel {
+                name: std::path::absolute(dir)
+                    .unwrap_or_else(|_| dir.into())
+                    .display()
+                    .to_string(),
+                revision: String::new(),
+            },
         })
     }
 
     /// The name of the model; empty for a fresh one.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &BaseModel {
         &self.name
     }
 
@@ -192,6 +195,23 @@ impl Source {
         })
     }
 
+    /// A folder as [`Source::open`] takes it, or a model on the hub; an empty revision is the main
+    /// one.
+    ///
+    /// # Errors
+    /// Those of the hub, and of [`Source::open`].
+    pub(crate) fn named(name: &str, revision: &str) -> Result<Self, TrainError> {
+        let dir = resolve(name, revision)?;
+        let mut source = Self::open(&dir)?;
+        if dir != Path::new(name) && matches!(source.adapt, Adapt::No) {
+            source.files.name = BaseModel {
+                name: name.into(),
+                revision: revision.into(),
+            };
+        }
+        Ok(source)
+    }
+
     /// A model folder, or an adapter folder with its base model.
     ///
     /// # Errors
@@ -200,14 +220,14 @@ impl Source {
         let Some(base) = peft::base_model(dir)? else {
             return Self::open_model(dir);
         };
-        let beside = dir.parent().unwrap_or(Path::new("")).join(&base);
-        let base = match beside.is_dir() && !Path::new(&base).is_dir() {
-            true => beside,
-            false => {
-                resolve(&base, "").map_err(|e| TrainError::file(&dir.join(peft::CONFIG), e))?
-            }
+        let beside = dir.parent().unwrap_or(Path::new("")).join(&base.name);
+        let opened = match beside.is_dir() && !Path::new(&base.name).is_dir() {
+            true => Self::open_model(&beside),
+            false => Self::named(&base.name, &base.revision),
         };
-        let mut source = Self::open_model(&base)?;
+        let mut source = opened.map_err(|e| {
+            TrainError::file(&dir.join(peft::CONFIG), format!("the base model: {e}"))
+        })?;
         source.adapt = Adapt::Stored(peft::read(dir, &source.config)?);
         Ok(source)
     }

@@ -23,7 +23,7 @@ use crate::files::{
 };
 use crate::folder::{Folder, Found, is_base, mark_base};
 use crate::log::RunLog;
-use crate::model_files::{ModelFiles, Source, resolve};
+use crate::model_files::{Adapt, ModelFiles, Source};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
@@ -256,6 +256,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn refuse_two_adapters(&self, source: &Source) -> Result<(), TrainError> {
+        let rank = self.recipe.lora.rank;
+        match &source.adapt {
+            Adapt::Stored(_) if rank > 0 => Err(TrainError::Value {
+                place: format!("recipe {}", self.recipe.name),
+                key: "lora.rank".into(),
+                value: rank.to_string(),
+                problem: "model.path is an adapter, which goes on being trained; set lora.rank = 0, or merge it first with laser export".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The trainer around a base model that is there, or that of the warm start which makes one.
     fn start(&mut self, cpu: Cpu) -> Result<Start, TrainError> {
         let fingerprint = self.recipe.base_fingerprint();
@@ -269,7 +282,12 @@ impl<'a> Run<'a> {
             (None, "") => {
                 (!self.recipe.is_supervised() && is_base(&cached, &fingerprint)).then_some(cached)
             }
-            (None, path) => Some(resolve(path, &self.recipe.model.revision)?),
+            (None, path) => {
+                let source = Source::named(path, &self.recipe.model.revision)?;
+                self.refuse_two_adapters(&source)?;
+                self.observer.note(&format!("base model: {path}"));
+                return Ok(Start::Reinforce(self.trainer(cpu, Part::Train, source)?, 0));
+            }
         };
         let Some(dir) = made else {
             return match self.recipe.is_supervised() {

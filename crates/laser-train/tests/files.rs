@@ -201,3 +201,31 @@ fn bad_models_and_bad_data_are_named_before_anything_is_written() {
     std::fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
     refused(&[], &["model.safetensors", "fetch it again"]);
 }
+
+#[test]
+fn an_adapter_goes_on_being_trained_and_is_not_adapted_again() {
+    let (dir, _) = workplace("qwen2");
+    let dir = dir.path();
+    let first = dir.join("first");
+    train(files(dir, &["lora.rank=2", "steps=1"]), &first, None);
+    let adapter = first.join("checkpoints/step-1");
+    let path = format!("model.path='{}'", adapter.display());
+    let refused = error(files(dir, &[&path, "lora.rank=4"]), &dir.join("second"));
+    assert!(
+        refused.contains("lora.rank") && refused.contains("laser export"),
+        "{refused}"
+    );
+    let third = dir.join("third");
+    train(files(dir, &[&path, "steps=1"]), &third, None);
+    let value = |dir: &Path| std::fs::read(dir.join("adapter_model.safetensors")).unwrap();
+    let last = third.join("checkpoints/step-1");
+    assert!(value(&last) != value(&adapter));
+    let base = |dir: &Path| -> Value {
+        let config: Value = serde_json::from_str(&read(dir.join("adapter_config.json"))).unwrap();
+        config["base_model_name_or_path"].clone()
+    };
+    assert_eq!(base(&last), base(&adapter));
+    std::fs::remove_dir_all(dir.join("model")).unwrap();
+    let gone = error(files(dir, &[&path]), &dir.join("fourth"));
+    assert!(gone.contains("the base model"), "{gone}");
+}
