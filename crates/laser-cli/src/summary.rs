@@ -27,21 +27,23 @@ pub fn text(outcome: &Outcome) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["test problems, 95 % intervals", "base", "trained"]);
-    for (name, get) in rows(&outcome.last) {
-        table.add_row([
-            name,
-            with_interval(&get(&outcome.base)),
-            with_interval(&get(&outcome.last)),
-        ]);
+    for (i, (name, get)) in rows(&outcome.last).into_iter().enumerate() {
+        let both = [get(&outcome.base), get(&outcome.last)];
+        // What neither model was measured in has no row, but the accuracy a dash.
+        if i == 0 || both.iter().any(|e| e.value.is_some()) {
+            let [base, last] = both.map(|e| with_interval(&e));
+            table.add_row([name, base, last]);
+        }
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!(
-        "{table}\n{}\ntook    {:.0} s",
-        verdict(&outcome.last),
-        outcome.seconds
-    )
+    let mut text = format!("{table}\n");
+    let verdict = verdict(&outcome.last);
+    if !verdict.is_empty() {
+        text += &(verdict + "\n");
+    }
+    text + &format!("took    {:.0} s", outcome.seconds)
 }
 
 type Get = Box<dyn Fn(&Evaluation) -> Estimate>;
@@ -53,6 +55,10 @@ fn rows(e: &Evaluation) -> Vec<(String, Get)> {
         low: None,
         high: None,
     };
+    if e.loss.is_some() {
+        let loss = |e: &Evaluation| e.loss.unwrap_or_default();
+        rows.push(("loss, nats per token".into(), Box::new(loss)));
+    }
     if let Some(k) = vote_size(e) {
         let names = [
             format!("pass@{k}"),

@@ -44,7 +44,7 @@ pub use learner::{Learner, Sampled, Terms};
 pub use memory::{MemoryPlan, Share};
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
-pub use plan::Plan;
+pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
     BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LoraSettings,
     LossKind, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind,

@@ -32,6 +32,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "laser_reference"
     "laser_cross_entropy"
     "laser_at_eos"
+    "sft"
 ];
 
 /// The text of a built-in recipe.
