@@ -26,6 +26,8 @@ pub struct Terminal {
     bar: ProgressBar,
     monitor: Arc<Monitor>,
     method: Method,
+    /// Columns of a supervised run that not every one has: title, key, digits.
+    extra: Vec<(&'static str, &'static str, usize)>,
     phase: Option<(Instant, u64)>,
     total: u64,
     /// Tokens since the last printed row, and when that was.
@@ -34,12 +36,20 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// A terminal for a run that learns by `method`, and that `monitor` counts the tokens of.
-    pub fn new(monitor: Arc<Monitor>, method: Method) -> Self {
+    /// A terminal for a run that `monitor` counts the tokens of.
+    pub fn new(monitor: Arc<Monitor>, recipe: &Recipe) -> Self {
+        let mut extra = Vec::new();
+        if !recipe.data.is_empty() {
+            extra.push(("epoch", "data/epoch", 2));
+        }
+        if recipe.supervised.self_reward_weight > 0.0 {
+            extra.push(("log p(z_c)", "sft/self_logp", 2));
+        }
         Terminal {
             bar: ProgressBar::hidden(),
             monitor,
-            method,
+            method: recipe.method,
+            extra,
             phase: None,
             total: 0,
             tokens: 0.0,
@@ -88,18 +98,22 @@ impl Observer for Terminal {
                 .load(std::sync::atomic::Ordering::Relaxed),
         ));
         self.print(&format!("\n{}", title(phase)));
-        let head = match (phase, self.method) {
-            (Phase::WarmStart, _) => "    step    loss  log p(z_c)  grad norm    tokens/s",
+        let head: String = match (phase, self.method) {
+            (Phase::WarmStart, _) => "    step    loss  log p(z_c)  grad norm    tokens/s".into(),
             (Phase::Train, Method::Supervised) => {
-                "    step    loss  grad norm  learning rate   epoch  log p(z_c)    tokens/s"
+                let extra = self.extra.iter().map(|e| format!("  {:>10}", e.0));
+                format!(
+                    "    step    loss  grad norm  learning rate{}    tokens/s",
+                    extra.collect::<String>()
+                )
             }
             (Phase::Train, Method::Reinforce) => {
-                "    step  reward  length  entropy  grad norm      F1    TPR    TNR  AUROC   log p(z_c) right/wrong    tokens/s"
+                "    step  reward  length  entropy  grad norm      F1    TPR    TNR  AUROC   log p(z_c) right/wrong    tokens/s".into()
             }
-            _ => "",
+            _ => String::new(),
         };
         if !head.is_empty() {
-            self.print(head);
+            self.print(&head);
         }
         self.bar = match phase {
             Phase::WarmStart | Phase::Train => {
@@ -142,14 +156,16 @@ impl Observer for Terminal {
         let get = |key: &str, digits: usize| number(m.get(key).and_then(Value::as_f64), digits);
         let row = match (phase, self.method) {
             (Phase::Train, Method::Supervised) => format!(
-                "{step:>8}  {:>6}  {:>9}  {:>13}  {:>6}  {:>10}  {rate:>10.0}",
+                "{step:>8}  {:>6}  {:>9}  {:>13}{}  {rate:>10.0}",
                 get("sft/loss", 3),
                 get("optim/grad_norm", 3),
                 m.get("optim/lr")
                     .and_then(Value::as_f64)
                     .map_or("–".into(), |lr| format!("{lr:.2e}")),
-                get("data/epoch", 2),
-                get("sft/self_logp", 2),
+                self.extra
+                    .iter()
+                    .map(|(_, key, digits)| format!("  {:>10}", get(key, *digits)))
+                    .collect::<String>(),
             ),
             (Phase::WarmStart, _) => format!(
                 "{step:>8}  {:>6}  {:>10}  {:>9}  {rate:>10.0}",

@@ -1,6 +1,7 @@
 //! `laser`: the command line.
 
 mod bench;
+mod export;
 mod follow;
 mod output;
 mod report;
@@ -28,6 +29,7 @@ struct Cli {
 enum Command {
     Train(train::Args),
     Sft(sft::Args),
+    Export(export::Args),
     Report(report::Args),
     Verify(verify::Args),
     Bench(bench::Args),
@@ -42,6 +44,7 @@ fn main() {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(args),
         Command::Sft(args) => sft::run(args),
+        Command::Export(args) => export::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Bench(args) => bench::run(args),

@@ -101,7 +101,7 @@ pub fn execute(command: &str, name: &str, given: &Options, recipe: Recipe) -> Re
         let plan = Run::new(recipe.clone(), options, monitor, &mut Silent).plan()?;
         return output::data(format_args!("{toml}\n{}", cost(&recipe, &plan)));
     }
-    let mut terminal = Terminal::new(monitor.clone(), recipe.method);
+    let mut terminal = Terminal::new(monitor.clone(), &recipe);
     terminal.header(&recipe, &out);
     let outcome = Run::new(recipe, options, monitor, &mut terminal).execute()?;
     let report = laser_report::write(&out)?;

@@ -12,6 +12,7 @@ mod critic;
 mod demo;
 mod error;
 mod evaluate;
+mod export;
 mod files;
 mod folder;
 mod imitate;
@@ -39,6 +40,7 @@ mod trainer;
 
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};
+pub use export::{ExportOptions, Exported, export};
 pub use files::{append_line, create_folder, write_atomically};
 pub use learner::{Learner, Sampled, Terms};
 pub use memory::{MemoryPlan, Share};
