@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use laser_rl::Evaluation;
 use laser_rollout::Monitor;
-use laser_train::{Observer, Phase, Recipe, SampleRow, Warning};
+use laser_train::{Method, Observer, Phase, Recipe, SampleRow, Warning};
 use serde_json::{Map, Value};
 
 use crate::output;
@@ -25,6 +25,9 @@ const WIDTH: u16 = 120;
 pub struct Terminal {
     bar: ProgressBar,
     monitor: Arc<Monitor>,
+    method: Method,
+    /// Columns of a supervised run that not every one has: title, key, digits.
+    extra: Vec<(&'static str, &'static str, usize)>,
     phase: Option<(Instant, u64)>,
     total: u64,
     /// Tokens since the last printed row, and when that was.
@@ -34,10 +37,19 @@ pub struct Terminal {
 
 impl Terminal {
     /// A terminal for a run that `monitor` counts the tokens of.
-    pub fn new(monitor: Arc<Monitor>) -> Self {
+    pub fn new(monitor: Arc<Monitor>, recipe: &Recipe) -> Self {
+        let mut extra = Vec::new();
+        if !recipe.data.is_empty() {
+            extra.push(("epoch", "data/epoch", 2));
+        }
+        if recipe.supervised.self_reward_weight > 0.0 {
+            extra.push(("log p(z_c)", "sft/self_logp", 2));
+        }
         Terminal {
             bar: ProgressBar::hidden(),
             monitor,
+            method: recipe.method,
+            extra,
             phase: None,
             total: 0,
             tokens: 0.0,
@@ -86,15 +98,22 @@ impl Observer for Terminal {
                 .load(std::sync::atomic::Ordering::Relaxed),
         ));
         self.print(&format!("\n{}", title(phase)));
-        let head = match phase {
-            Phase::WarmStart => "    step    loss  log p(z_c)  grad norm    tokens/s",
-            Phase::Train => {
-                "    step  reward  length  entropy  grad norm      F1    TPR    TNR  AUROC   log p(z_c) right/wrong    tokens/s"
+        let head: String = match (phase, self.method) {
+            (Phase::WarmStart, _) => "    step    loss  log p(z_c)  grad norm    tokens/s".into(),
+            (Phase::Train, Method::Supervised) => {
+                let extra = self.extra.iter().map(|e| format!("  {:>10}", e.0));
+                format!(
+                    "    step    loss  grad norm  learning rate{}    tokens/s",
+                    extra.collect::<String>()
+                )
             }
-            _ => "",
+            (Phase::Train, Method::Reinforce) => {
+                "    step  reward  length  entropy  grad norm      F1    TPR    TNR  AUROC   log p(z_c) right/wrong    tokens/s".into()
+            }
+            _ => String::new(),
         };
         if !head.is_empty() {
-            self.print(head);
+            self.print(&head);
         }
         self.bar = match phase {
             Phase::WarmStart | Phase::Train => {
@@ -135,8 +154,20 @@ impl Observer for Terminal {
         self.tokens = 0.0;
         self.last_row = Instant::now();
         let get = |key: &str, digits: usize| number(m.get(key).and_then(Value::as_f64), digits);
-        let row = match phase {
-            Phase::WarmStart => format!(
+        let row = match (phase, self.method) {
+            (Phase::Train, Method::Supervised) => format!(
+                "{step:>8}  {:>6}  {:>9}  {:>13}{}  {rate:>10.0}",
+                get("sft/loss", 3),
+                get("optim/grad_norm", 3),
+                m.get("optim/lr")
+                    .and_then(Value::as_f64)
+                    .map_or("–".into(), |lr| format!("{lr:.2e}")),
+                self.extra
+                    .iter()
+                    .map(|(_, key, digits)| format!("  {:>10}", get(key, *digits)))
+                    .collect::<String>(),
+            ),
+            (Phase::WarmStart, _) => format!(
                 "{step:>8}  {:>6}  {:>10}  {:>9}  {rate:>10.0}",
                 get("sft/loss", 3),
                 get("sft/self_logp", 2),
@@ -178,11 +209,22 @@ impl Observer for Terminal {
             .unwrap_or(1);
         let at = |m: &std::collections::BTreeMap<usize, laser_rl::Estimate>| percent(m.get(&k));
         let v = &e.self_verification;
-        self.print(&format!(
-            "    test at step {step}: accuracy {}, maj@{k} {}, weighted@{k} {}, F1 {}, AUROC {}, ECE {}",
-            percent(Some(&e.accuracy)), at(&e.maj_at), at(&e.weighted_at), number(v.f1.value, 3),
-            number(v.auroc.value, 3), number(v.ece.value, 3),
-        ));
+        let mut parts = Vec::new();
+        if let Some(loss) = &e.loss {
+            parts.push(format!("loss {}", number(loss.value, 3)));
+        }
+        // Data without answers leaves the loss alone.
+        if parts.is_empty() || e.accuracy.value.is_some() {
+            parts.push(format!("accuracy {}", percent(Some(&e.accuracy))));
+            parts.push(format!("maj@{k} {}", at(&e.maj_at)));
+        }
+        if self.method == Method::Reinforce {
+            parts.push(format!("weighted@{k} {}", at(&e.weighted_at)));
+            for (name, estimate) in [("F1", v.f1), ("AUROC", v.auroc), ("ECE", v.ece)] {
+                parts.push(format!("{name} {}", number(estimate.value, 3)));
+            }
+        }
+        self.print(&format!("    test at step {step}: {}", parts.join(", ")));
     }
 
     fn end(&mut self, _: Phase) {

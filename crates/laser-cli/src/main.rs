@@ -1,11 +1,13 @@
 //! `laser`: the command line.
 
 mod bench;
+mod export;
 mod follow;
 mod output;
 mod report;
 mod responses;
 mod screen;
+mod sft;
 mod summary;
 mod train;
 mod verify;
@@ -26,6 +28,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(train::Args),
+    Sft(sft::Args),
+    Export(export::Args),
     Report(report::Args),
     Verify(verify::Args),
     Bench(bench::Args),
@@ -39,6 +43,8 @@ struct BadInput(String);
 fn main() {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(args),
+        Command::Sft(args) => sft::run(args),
+        Command::Export(args) => export::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Bench(args) => bench::run(args),

@@ -27,60 +27,52 @@ pub fn text(outcome: &Outcome) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["test problems, 95 % intervals", "base", "trained"]);
-    for (name, get) in rows(&outcome.last) {
-        table.add_row([
-            name,
-            with_interval(&get(&outcome.base)),
-            with_interval(&get(&outcome.last)),
-        ]);
+    for (i, (name, get)) in rows(&outcome.last).into_iter().enumerate() {
+        let both = [get(&outcome.base), get(&outcome.last)];
+        // What neither model was measured in has no row, but the accuracy a dash.
+        if i == 0 || both.iter().any(|e| e.value.is_some()) {
+            let [base, last] = both.map(|e| with_interval(&e));
+            table.add_row([name, base, last]);
+        }
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!(
-        "{table}\n{}\ntook    {:.0} s",
-        verdict(&outcome.last),
-        outcome.seconds
-    )
+    let mut text = format!("{table}\n");
+    let verdict = verdict(&outcome.last);
+    if !verdict.is_empty() {
+        text += &(verdict + "\n");
+    }
+    text + &format!("took    {:.0} s", outcome.seconds)
 }
 
 type Get = Box<dyn Fn(&Evaluation) -> Estimate>;
 
 fn rows(e: &Evaluation) -> Vec<(String, Get)> {
     let mut rows: Vec<(String, Get)> = vec![("accuracy (avg@n)".into(), Box::new(|e| e.accuracy))];
-    let undefined = Estimate {
-        value: None,
-        low: None,
-        high: None,
-    };
+    // A run that learns from written responses has no scores: its votes are all of one weight.
+    let scored = e.loss.is_none();
+    if e.loss.is_some() {
+        let loss = |e: &Evaluation| e.loss.unwrap_or_default();
+        rows.push(("loss, nats per token".into(), Box::new(loss)));
+    }
     if let Some(k) = vote_size(e) {
-        let names = [
-            format!("pass@{k}"),
-            format!("maj@{k}"),
-            format!("weighted maj@{k}"),
-            format!("best@{k}"),
-        ];
-        let [pass, maj, weighted, best] = names;
-        rows.push((
-            pass,
-            Box::new(move |e| e.pass_at.get(&k).copied().unwrap_or(undefined)),
-        ));
-        rows.push((
-            maj,
-            Box::new(move |e| e.maj_at.get(&k).copied().unwrap_or(undefined)),
-        ));
-        rows.push((
-            weighted,
-            Box::new(move |e| e.weighted_at.get(&k).copied().unwrap_or(undefined)),
-        ));
-        rows.push((
-            best,
-            Box::new(move |e| e.best_at.get(&k).copied().unwrap_or(undefined)),
-        ));
+        type At = fn(&Evaluation) -> &std::collections::BTreeMap<usize, Estimate>;
+        let mut votes: Vec<(&str, At)> = vec![("pass", |e| &e.pass_at), ("maj", |e| &e.maj_at)];
+        if scored {
+            votes.push(("weighted maj", |e| &e.weighted_at));
+            votes.push(("best", |e| &e.best_at));
+        }
+        for (name, votes) in votes {
+            let get = move |e: &Evaluation| votes(e).get(&k).copied().unwrap_or_default();
+            rows.push((format!("{name}@{k}"), Box::new(get)));
+        }
+    }
+    if let Some(k) = vote_size(e).filter(|_| scored) {
         let difference = format!("weighted − maj @{k}");
         rows.push((
             difference,
-            Box::new(move |e| e.weighted_minus_maj.get(&k).copied().unwrap_or(undefined)),
+            Box::new(move |e| e.weighted_minus_maj.get(&k).copied().unwrap_or_default()),
         ));
     }
     rows.push((
@@ -114,7 +106,8 @@ fn vote_size(e: &Evaluation) -> Option<usize> {
 
 /// What the vote gained, in words that the interval allows.
 fn verdict(e: &Evaluation) -> String {
-    let Some((k, d)) = vote_size(e).and_then(|k| Some((k, e.weighted_minus_maj.get(&k)?))) else {
+    let size = vote_size(e).filter(|_| e.loss.is_none());
+    let Some((k, d)) = size.and_then(|k| Some((k, e.weighted_minus_maj.get(&k)?))) else {
         return String::new();
     };
     let (Some(x), Some(low), Some(high)) = (d.value, d.low, d.high) else {
@@ -169,6 +162,31 @@ mod tests {
         assert!(words(-0.01, 0.05).contains("not distinguishable"));
         assert!(words(0.0, 0.05).contains("not distinguishable"));
         assert_eq!(verdict(&Evaluation::default()), "");
+    }
+
+    #[test]
+    fn a_test_of_written_responses_has_a_loss_and_no_scores() {
+        let mut last = with_difference(0.01, 0.05);
+        last.loss = Some(estimate(0.25, 0.2, 0.3));
+        let mut outcome = Outcome {
+            base: Evaluation::default(),
+            last,
+            seconds: 61.4,
+            checkpoint: "c".into(),
+        };
+        let table = text(&outcome);
+        for part in ["loss, nats per token", "0.250  [0.200, 0.300]", "maj@8"] {
+            assert!(table.contains(part), "'{part}' is missing in: {table}");
+        }
+        for part in ["weighted", "voting", "F1", "best@"] {
+            assert!(!table.contains(part), "'{part}' is in: {table}");
+        }
+        // Data without answers: neither model has an accuracy, and none of 0 is shown.
+        outcome.last.maj_at.clear();
+        let table = text(&outcome);
+        let accuracy = table.lines().find(|l| l.contains("accuracy")).unwrap();
+        assert_eq!(accuracy.matches('–').count(), 2, "{table}");
+        assert!(!table.contains("0.000"), "{table}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
 use laser_rollout::Monitor;
-use laser_train::{BUILT_IN, Plan, Recipe, Run, RunOptions, Silent, built_in};
+use laser_train::{BUILT_IN, ImitationPlan, Plan, Recipe, Run, RunOptions, Silent, built_in};
 
 use crate::follow::Terminal;
 use crate::{BadInput, output, summary};
@@ -32,6 +32,16 @@ pub struct Args {
     /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
     #[arg(default_value = "laser")]
     recipe: String,
+    #[command(flatten)]
+    options: Options,
+    /// Repeat the step that a run stopped at because a number was not finite, and say which
+    #[arg(long, value_name = "DUMP", exclusive = true)]
+    replay: Option<PathBuf>,
+}
+
+/// What a run is started with, whatever it learns from.
+#[derive(clap::Args)]
+pub struct Options {
     /// Folder of the run [default: runs/NAME-OF-THE-RECIPE]
     #[arg(long)]
     out: Option<PathBuf>,
@@ -50,9 +60,6 @@ pub struct Args {
     /// Save and stop after so many minutes (overrides save.time_budget_minutes)
     #[arg(long, value_name = "MINUTES", allow_negative_numbers = true)]
     time_budget: Option<f64>,
-    /// Repeat the step that a run stopped at because a number was not finite, and say which
-    #[arg(long, value_name = "DUMP", exclusive = true)]
-    replay: Option<PathBuf>,
     /// Base model of an earlier run with the same seed, model, warm start and tasks
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
@@ -63,29 +70,38 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
-    if let Some(dump) = &args.replay {
-        return replay(dump, args.threads);
+    match &args.replay {
+        Some(dump) => replay(dump, args.options.threads),
+        None => {
+            let recipe = read_recipe(&args.recipe, &args.options)?;
+            execute("train", &args.recipe, &args.options, recipe)
+        }
     }
-    let recipe = read_recipe(&args)?;
-    let out = args
+}
+
+/// Does what a recipe says, or tells what it would do. `command` and `name` are the words with
+/// which it goes on.
+pub fn execute(command: &str, name: &str, given: &Options, recipe: Recipe) -> Result<()> {
+    let out = given
         .out
         .clone()
         .unwrap_or_else(|| Path::new("runs").join(&recipe.name));
     let monitor = Arc::new(Monitor::default());
     watch_interrupts(&monitor)?;
+    let program = program(std::env::args_os().next());
     let options = RunOptions {
         out: out.clone(),
-        resume: args.resume,
-        base: args.base.clone(),
-        threads: args.threads,
-        resume_command: resume_command(&program(std::env::args_os().next()), &args),
+        resume: given.resume,
+        base: given.base.clone(),
+        threads: given.threads,
+        resume_command: resume_command(&format!("{program} {command}"), name, given),
     };
-    if args.dry_run {
+    if given.dry_run {
         let toml = recipe.to_toml();
         let plan = Run::new(recipe.clone(), options, monitor, &mut Silent).plan()?;
         return output::data(format_args!("{toml}\n{}", cost(&recipe, &plan)));
     }
-    let mut terminal = Terminal::new(monitor.clone());
+    let mut terminal = Terminal::new(monitor.clone(), &recipe);
     terminal.header(&recipe, &out);
     let outcome = Run::new(recipe, options, monitor, &mut terminal).execute()?;
     let report = laser_report::write(&out)?;
@@ -133,27 +149,15 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
             steps as f64 * seconds
         );
     }
-    let [sampling, training] = plan.seconds;
-    text += &format!(
-        "#   training     {} steps of {} prompts x {} samples = {} responses, {} update(s) each: {:.0} s\n",
-        plan.steps,
-        recipe.rollout.prompts,
-        recipe.rollout.samples,
-        plan.responses,
-        plan.updates,
-        plan.steps as f64 * (sampling + training)
-    );
-    text += &format!(
-        "#   a step       {sampling:.3} s sampling at most {} tokens, {training:.3} s training\n",
-        plan.sampled_tokens
-    );
-    text += &format!(
-        "#   tests        {} responses: {:.0} s\n",
-        plan.tests.0, plan.tests.1
-    );
-    let bound = match plan.warm_start {
-        Some(_) => "; responses of fresh weights run to the limit, so this is an upper bound",
-        None => "",
+    text += &match plan.imitation {
+        Some(learned) => imitation_cost(plan, learned),
+        None => reinforcement_cost(recipe, plan),
+    };
+    // Fresh weights end their responses by chance alone.
+    let fresh = plan.warm_start.is_some() || recipe.model.path.is_empty();
+    let bound = match fresh && plan.tests.0 > 0 {
+        true => "; responses of fresh weights run to the limit, so this is an upper bound",
+        false => "",
     };
     text += &format!(
         "#   in all       {:.0} s, measured on a few steps with the weights of the start{bound}\n",
@@ -183,21 +187,64 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
     text
 }
 
-fn read_recipe(args: &Args) -> Result<Recipe> {
-    let mut settings = args.settings.clone();
-    settings.extend(args.seed.map(|s| format!("seed={s}")));
-    let budget = args.time_budget;
+fn reinforcement_cost(recipe: &Recipe, plan: &Plan) -> String {
+    let [sampling, training] = plan.seconds;
+    format!(
+        "#   training     {} steps of {} prompts x {} samples = {} responses, {} update(s) each: {:.0} s\n\
+         #   a step       {sampling:.3} s sampling at most {} tokens, {training:.3} s training\n\
+         #   tests        {} responses: {:.0} s\n",
+        plan.steps,
+        recipe.rollout.prompts,
+        recipe.rollout.samples,
+        plan.responses,
+        plan.updates,
+        plan.steps as f64 * (sampling + training),
+        plan.sampled_tokens,
+        plan.tests.0,
+        plan.tests.1
+    )
+}
+
+fn imitation_cost(plan: &Plan, learned: ImitationPlan) -> String {
+    let [_, training] = plan.seconds;
+    let mut text = format!(
+        "#   training     {} steps of {} written responses: {:.0} s\n\
+         #   a step       {training:.3} s; the first has {} tokens, prompts included\n",
+        plan.steps,
+        plan.responses,
+        plan.steps as f64 * training,
+        learned.tokens
+    );
+    if let Some(problems) = learned.problems {
+        let seen = plan.steps as f64 * plan.responses as f64;
+        text += &format!(
+            "#   epochs       {:.2} over {problems} problems; one is {} steps\n",
+            seen / problems as f64,
+            problems.div_ceil(plan.responses)
+        );
+    }
+    text += &format!(
+        "#   tests        the loss of written responses, and {} sampled responses: {:.0} s\n",
+        plan.tests.0, plan.tests.1
+    );
+    text
+}
+
+/// Reads a recipe file or a built-in recipe, with the settings of the command line.
+pub fn read_recipe(name: &str, options: &Options) -> Result<Recipe> {
+    let mut settings = options.settings.clone();
+    settings.extend(options.seed.map(|s| format!("seed={s}")));
+    let budget = options.time_budget;
     settings.extend(budget.map(|m| format!("save.time_budget_minutes={m:?}")));
-    if let Some(text) = built_in(&args.recipe) {
-        let file = format!("recipes/{}.toml", args.recipe);
+    if let Some(text) = built_in(name) {
+        let file = format!("recipes/{name}.toml");
         return Ok(Recipe::parse(&file, text, &settings)?);
     }
-    let path = Path::new(&args.recipe);
+    let path = Path::new(name);
     if !path.exists() {
         let names: Vec<&str> = BUILT_IN.iter().map(|r| r.0).collect();
         let message = format!(
-            "{}: there is no such recipe file; the built-in recipes are {}",
-            args.recipe,
+            "{name}: there is no such recipe file; the built-in recipes are {}",
             names.join(", ")
         );
         return Err(BadInput(message).into());
@@ -239,9 +286,9 @@ fn quote(word: &str) -> String {
     }
 }
 
-/// The command line of this run, with `--resume`.
-fn resume_command(program: &str, args: &Args) -> String {
-    let mut command = format!("{program} train {} --resume", quote(&args.recipe));
+/// The command line of this run, with `--resume`; `program` is that of the program and its command.
+fn resume_command(program: &str, recipe: &str, args: &Options) -> String {
+    let mut command = format!("{program} {} --resume", quote(recipe));
     let mut add = |flag: &str, value: String| command += &format!(" {flag} {}", quote(&value));
     if let Some(out) = &args.out {
         add("--out", out.display().to_string());
@@ -280,11 +327,15 @@ mod tests {
         Wrapper::parse_from(std::iter::once(&"train").chain(words)).args
     }
 
+    fn read(args: &Args) -> Result<Recipe> {
+        read_recipe(&args.recipe, &args.options)
+    }
+
     #[test]
     fn the_built_in_recipes_are_valid_and_share_base_and_budget() {
-        let laser = read_recipe(&parse(&["laser"])).unwrap();
-        let grpo = read_recipe(&parse(&["grpo"])).unwrap();
-        assert_eq!(laser, read_recipe(&parse(&[])).unwrap());
+        let laser = read(&parse(&["laser"])).unwrap();
+        let grpo = read(&parse(&["grpo"])).unwrap();
+        assert_eq!(laser, read(&parse(&[])).unwrap());
         assert_eq!(laser, laser_train::Recipe::default());
         assert_eq!(
             (
@@ -312,7 +363,7 @@ mod tests {
             "--set",
             "tasks=[{a='b'}]",
         ]);
-        let command = resume_command("laser", &args);
+        let command = resume_command("laser train", &args.recipe, &args.options);
         assert!(
             command.starts_with("laser train grpo --resume --out 'my runs/a' --seed 3 --set '"),
             "{command}"
@@ -335,15 +386,16 @@ mod tests {
             assert_eq!(program(Some(argv0.into())), words);
         }
         assert_eq!(program(None), "laser");
-        let command = resume_command(&program(Some("target/release/laser".into())), &parse(&[]));
+        let program = program(Some("target/release/laser".into()));
+        let command = resume_command(&format!("{program} train"), "laser", &parse(&[]).options);
         assert_eq!(command, "cargo run --release -- train laser --resume");
     }
 
     #[test]
     fn a_missing_recipe_names_the_built_in_ones() {
-        let e = read_recipe(&parse(&["nope.toml"])).unwrap_err();
+        let e = read(&parse(&["nope.toml"])).unwrap_err();
         assert!(e.downcast_ref::<BadInput>().is_some() && e.to_string().contains("laser, grpo"));
-        let e = read_recipe(&parse(&["--set", "x=1"])).unwrap_err();
+        let e = read(&parse(&["--set", "x=1"])).unwrap_err();
         assert!(e.downcast_ref::<TrainError>().unwrap().is_bad_input());
     }
 }

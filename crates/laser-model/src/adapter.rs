@@ -154,6 +154,39 @@ impl Lora {
         values
     }
 
+    /// A tensor of a model's layout with its share of an adapter, whose values are in the order of
+    /// [`Lora::tensors`]: the numbers that [`Decoder::merged_tensor`] gives, without a decoder in
+    /// memory.
+    pub fn merge<B: Backend>(
+        &self,
+        backend: &B,
+        layout: &Layout,
+        values: &[Vec<f32>],
+        tensor: usize,
+        mut host: Vec<f32>,
+    ) -> Vec<f32> {
+        let pairs = self.pairs(layout).into_iter().enumerate();
+        let pairs: Vec<_> = pairs.filter(|(_, t)| t.tensor == tensor).collect();
+        if !pairs.is_empty() {
+            let mut merged = backend.zeros(0);
+            backend.upload(&host, &mut merged);
+            for (i, target) in pairs {
+                let [mut a, mut b] = [backend.zeros(0), backend.zeros(0)];
+                backend.upload(&values[2 * i], &mut a);
+                backend.upload(&values[2 * i + 1], &mut b);
+                let mut packed = B::Packed::default();
+                backend.pack(&a, self.rank, target.inputs, true, &mut packed);
+                add_pair(backend, self, &target, &packed, &b, &mut merged);
+            }
+            backend.download(&merged, &mut host);
+        }
+        if let (Some(token), Some(row), true) = (self.token, values.last(), tensor == layout.head) {
+            let start = token as usize * row.len();
+            host[start..start + row.len()].copy_from_slice(row);
+        }
+        host
+    }
+
     /// The adapted matrices, in the layout's order.
     fn pairs(&self, layout: &Layout) -> Vec<Target> {
         let mut found = Vec::new();
@@ -198,6 +231,25 @@ pub(crate) struct Adapter<B: Backend> {
     pub specs: Vec<TensorSpec>,
     pub values: Vec<B::Buffer>,
     pairs: Vec<Pair<B>>,
+}
+
+/// Adds `scale · B A` to the rows of a matrix.
+fn add_pair<B: Backend>(
+    backend: &B,
+    lora: &Lora,
+    target: &Target,
+    packed_a: &B::Packed,
+    b: &B::Buffer,
+    merged: &mut B::Buffer,
+) {
+    let (out, inputs) = (target.rows.clone(), target.inputs);
+    let (mut scaled, mut delta) = (backend.zeros(0), backend.zeros(0));
+    backend.copy(b, &mut scaled);
+    backend.scale(&mut scaled, lora.scale());
+    backend.resize(&mut delta, out.len() * inputs);
+    backend.linear_backward_input(out.len(), &scaled, packed_a, &mut delta, false);
+    let rows: Vec<u32> = out.map(|r| r as u32).collect();
+    backend.scatter_add_rows(inputs, &delta, &rows, merged);
 }
 
 impl<B: Backend> Adapter<B> {
@@ -338,16 +390,9 @@ impl<B: Backend> Decoder<B> {
         let Some(adapter) = &self.adapter else {
             return;
         };
-        let (mut scaled, mut delta) = (backend.zeros(0), backend.zeros(0));
         for pair in adapter.of(tensor) {
-            let (out, inputs) = (pair.target.rows.clone(), pair.target.inputs);
-            backend.copy(&adapter.values[pair.a + 1], &mut scaled);
-            backend.scale(&mut scaled, adapter.lora.scale());
-            backend.resize(&mut delta, out.len() * inputs);
-            let a = &pair.packed_a;
-            backend.linear_backward_input(out.len(), &scaled, a, &mut delta, false);
-            let rows: Vec<u32> = out.map(|r| r as u32).collect();
-            backend.scatter_add_rows(inputs, &delta, &rows, merged);
+            let b = &adapter.values[pair.a + 1];
+            add_pair(backend, &adapter.lora, &pair.target, &pair.packed_a, b, merged);
         }
     }
 

@@ -157,6 +157,21 @@ fn merged_weights_are_the_same_model() {
 }
 
 #[test]
+fn weights_merged_one_by_one_are_those_of_the_decoder() {
+    let cpu = Cpu::serial();
+    for adapter in ADAPTERS {
+        let (a, d) = load(adapter, &cpu);
+        let stored = peft::read(&path(adapter), &d.config).unwrap();
+        let base = Stored::weights(&folder(&a.base), &d.config).unwrap();
+        for (i, whole) in d.merged(&cpu).enumerate() {
+            let (lora, values) = (&stored.lora, &stored.values);
+            let one = lora.merge(&cpu, &d.layout, values, i, base.tensor(i));
+            assert!(one == whole, "{adapter} tensor {i}");
+        }
+    }
+}
+
+#[test]
 fn a_fresh_adapter_changes_nothing() {
     let cpu = Cpu::serial();
     for (model, token) in [("qwen2", Some(766)), ("qwen3", Some(766)), ("llama3", None)] {

@@ -31,7 +31,15 @@ pub fn sentences(summary: &Summary) -> Vec<String> {
     let (base, trained) = (&summary.base, &summary.trained);
     let (before, after) = (&base.self_verification, &trained.self_verification);
     let percent = Unit::Percent;
+    let loss = [&base.loss, &trained.loss].map(|e| e.value.is_some());
     let said = [
+        change(
+            "The loss of written responses, in nats per token,",
+            Unit::Plain,
+            Good::Lower,
+            &base.loss,
+            &trained.loss,
+        ),
         change(
             "Accuracy",
             percent,
@@ -47,7 +55,7 @@ pub fn sentences(summary: &Summary) -> Vec<String> {
             &after.f1,
         ),
         ranking(&before.auroc, &after.auroc),
-        voting(summary),
+        voting(summary).filter(|_| loss == [false; 2]),
         change(
             "The calibration error (ECE)",
             Unit::Plain,

@@ -62,6 +62,27 @@ pub(crate) fn weighted_mean(values: &[Option<f64>], counts: &[u32]) -> Option<f6
     (total > 0).then(|| sum / total as f64)
 }
 
+/// `Σ sums / Σ counts` over problems `(sum, count)` with its interval: a mean per token where the
+/// problems have different numbers of tokens. Undefined where nothing was counted.
+pub fn pooled_mean(problems: &[(f64, usize)], resamples: usize, seed: u64) -> Estimate {
+    let mean = |counts: &[u32]| {
+        let (mut sum, mut total) = (0.0, 0);
+        for ((s, n), times) in problems.iter().zip(counts) {
+            sum += f64::from(*times) * s;
+            total += u64::from(*times) * *n as u64;
+        }
+        (total > 0).then(|| sum / total as f64)
+    };
+    let mut rng = Rng::from_words(&[seed, problems.len() as u64]);
+    let mut counts = vec![1; problems.len()];
+    let value = mean(&counts);
+    let draw = |_| {
+        resample(&mut rng, &mut counts);
+        mean(&counts)
+    };
+    Estimate::new(value, (0..resamples).filter_map(draw).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +103,17 @@ mod tests {
         resample(&mut rng, &mut counts);
         assert_eq!(counts.iter().sum::<u32>(), 50);
         assert!(counts.contains(&0) && counts.iter().any(|&c| c > 1));
+    }
+
+    #[test]
+    fn a_pooled_mean_weighs_every_token_alike() {
+        let e = pooled_mean(&[(2.0, 1), (3.0, 9), (0.0, 0)], 200, 5);
+        assert_eq!(e.value, Some(0.5));
+        // A resample of one problem alone has the mean of that problem.
+        assert!(e.low.unwrap() < 0.5 && e.high.unwrap() > 0.5, "{e:?}");
+        assert_eq!(pooled_mean(&[(3.0, 6)], 10, 0).low, Some(0.5));
+        assert_eq!(pooled_mean(&[(0.0, 0)], 10, 0), Estimate::default());
+        assert_eq!(pooled_mean(&[], 10, 0), Estimate::default());
     }
 
     #[test]

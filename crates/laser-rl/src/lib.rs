@@ -71,7 +71,7 @@ mod pooled;
 pub use advantage::{AdvantageKind, GroupStats, batch_advantages, group_stats, whiten};
 pub use aggregation::Aggregation;
 pub use average::ema;
-pub use bootstrap::Estimate;
+pub use bootstrap::{Estimate, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};

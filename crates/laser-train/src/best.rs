@@ -8,7 +8,7 @@ use crate::recipe::Recipe;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Metric {
     name: String,
-    /// Of the expected calibration error less is better.
+    /// Of the expected calibration error and the loss less is better.
     less_is_better: bool,
 }
 
@@ -28,11 +28,14 @@ impl Metric {
     /// # Errors
     /// Says which names there are.
     pub(crate) fn parse(name: &str, recipe: &Recipe) -> Result<Self, String> {
-        let scored = !recipe.self_reward.token.is_empty();
-        let ks = &recipe.evaluation.ks;
+        let scored = !recipe.self_reward.token.is_empty() && !recipe.is_supervised();
         let no_scores = || {
-            Err(String::from(
-                "the tests have no scores without self_reward.token; take accuracy, or pass_at or maj_at with a k",
+            let why = match recipe.is_supervised() {
+                true => "with method = \"supervised\"; take loss, accuracy",
+                false => "without self_reward.token; take accuracy",
+            };
+            Err(format!(
+                "the tests have no scores {why}, or pass_at or maj_at with a k"
             ))
         };
         let found = Metric {
@@ -43,18 +46,18 @@ impl Metric {
             return match name {
                 "accuracy" => Ok(found),
                 "loss" if recipe.is_supervised() => Ok(found),
-                _ => Err(unknown(ks)),
+                _ => Err(unknown(recipe)),
             };
         };
         if group == "self_verification" && JUDGE.contains(&part) {
             return if scored { Ok(found) } else { no_scores() };
         }
         let Some((_, needs_scores)) = AT_K.iter().find(|(g, _)| *g == group) else {
-            return Err(unknown(ks));
+            return Err(unknown(recipe));
         };
         // As it is written in the file: 8, not 08.
-        if !ks.iter().any(|k| k.to_string() == part) {
-            return Err(unknown(ks));
+        if !recipe.evaluation.ks.iter().any(|k| k.to_string() == part) {
+            return Err(unknown(recipe));
         }
         if *needs_scores && !scored {
             return no_scores();
@@ -72,10 +75,15 @@ impl Metric {
     }
 }
 
-fn unknown(ks: &[usize]) -> String {
+fn unknown(recipe: &Recipe) -> String {
+    let ks = &recipe.evaluation.ks;
     let at: Vec<&str> = AT_K.iter().map(|(name, _)| *name).collect();
+    let loss = match recipe.is_supervised() {
+        true => "loss, ",
+        false => "",
+    };
     format!(
-        "no metric of the tests; there is accuracy, {} with a k of evaluation.ks = {ks:?} (as in maj_at.{}), and self_verification with {}",
+        "no metric of the tests; there is {loss}accuracy, {} with a k of evaluation.ks = {ks:?} (as in maj_at.{}), and self_verification with {}",
         at.join(", "),
         ks.last().copied().unwrap_or(1),
         JUDGE.join(", ")

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use laser_rl::{
-    Calibration, Estimate, EvalOptions, Evaluation, Judged, Sample, calibration,
-    evaluate as metrics,
+    Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics,
+    pooled_mean,
 };
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
@@ -71,8 +71,11 @@ pub struct EvalResult {
     pub calibration: Calibration,
     /// Every response, problem by problem.
     pub rows: Vec<SampleRow>,
-    /// Responses to each problem.
+    /// Responses to each problem; none to one without an answer to check them against.
     pub groups: Vec<usize>,
+    /// Of each problem's written response, where `loss` was measured: −Σ log π of its tokens,
+    /// nats, and their number.
+    pub losses: Vec<(f64, usize)>,
 }
 
 /// Computes the metrics of labelled responses, problem by problem.
@@ -100,6 +103,7 @@ pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResul
         metrics: metrics(&problems, options),
         calibration: calibration(&judged, options.bins),
         rows: groups.into_iter().flatten().collect(),
+        losses: Vec::new(),
     }
 }
 
@@ -114,7 +118,16 @@ impl EvalResult {
             rows = rest;
             group.to_vec()
         });
-        evaluate(groups.collect(), options).metrics
+        let mut first = evaluate(groups.collect(), options);
+        let losses = self.losses.iter().take(problems).copied().collect();
+        first.measure_loss(losses, options);
+        first.metrics
+    }
+
+    fn measure_loss(&mut self, losses: Vec<(f64, usize)>, options: &EvalOptions) {
+        let loss = pooled_mean(&losses, options.bootstrap, options.seed);
+        self.metrics.loss = loss.value.map(|_| loss);
+        self.losses = losses;
     }
 }
 
@@ -123,25 +136,20 @@ impl Trainer {
     pub(crate) fn test(&self, problems: usize, samples: usize) -> Result<EvalResult, TrainError> {
         let problems = self.test_problems(problems)?;
         // Without an answer there is nothing to check a response against.
-        let asked: Vec<Problem> = problems
-            .iter()
-            .filter(|p| !p.gold.is_empty())
-            .cloned()
-            .collect();
+        let is_asked = |p: &&Problem| !p.gold.is_empty();
+        let asked: Vec<Problem> = problems.iter().filter(is_asked).cloned().collect();
         let seed = Stream::Test.seed(self.recipe.seed);
         let answered = self.respond(&asked, samples, [seed, 0], Sampling::default())?;
-        let groups = asked
-            .iter()
-            .zip(answered)
-            .map(|(p, (_, group))| group.iter().map(|l| SampleRow::new(p, l, None)).collect())
-            .collect();
-        let mut result = evaluate(groups, &self.eval_options(samples));
+        let mut answered = answered.into_iter();
+        let group = |p: &Problem| {
+            let answered = is_asked(&p).then(|| answered.next()).flatten();
+            let (_, group) = answered.unwrap_or_default();
+            group.iter().map(|l| SampleRow::new(p, l, None)).collect()
+        };
+        let options = self.eval_options(samples);
+        let mut result = evaluate(problems.iter().map(group).collect(), &options);
         if self.recipe.is_supervised() {
-            let loss = self.response_loss(&problems)?;
-            result.metrics.loss = loss.map(|value| Estimate {
-                value: Some(value),
-                ..Estimate::default()
-            });
+            result.measure_loss(self.response_losses(&problems)?, &options);
         }
         Ok(result)
     }

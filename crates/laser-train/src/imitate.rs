@@ -32,8 +32,8 @@ struct Imitation<'a> {
 pub(crate) struct Imitated {
     /// Cross entropy per response token, nats.
     pub loss: f64,
-    /// Mean log p(z_c) after a solution; 0 where it is not prepared.
-    pub self_logp: f64,
+    /// Mean log p(z_c) after a solution, nats; none where it is not prepared.
+    pub self_logp: Option<f64>,
     pub grad_norm: f64,
     pub lr: f32,
     /// Tokens that were computed, those of prompts included.
@@ -65,11 +65,10 @@ impl Trainer {
         let started = Instant::now();
         let recipe = self.recipe.clone();
         let s = &recipe.supervised;
-        let stream = Stream::WarmStart.seed(recipe.seed);
         let made = self.imitate(Imitation {
             phase: "training",
             step,
-            problems: self.problems(stream, (step - 1) * s.batch_size as u64, s.batch_size)?,
+            problems: self.batch(step)?,
             zc: (s.self_reward_weight, s.self_reward_logp),
             optimizer: &recipe.optimizer,
             lr: recipe.optimizer.at(step, recipe.steps),
@@ -114,7 +113,8 @@ impl Trainer {
                 if let Some(at) = *zc {
                     let error = g.logp[at] - target;
                     dlogp[at] = (2.0 * zc_scale * error as f64) as f32;
-                    result.self_logp += g.logp[at] as f64 / sequences.len() as f64;
+                    let share = g.logp[at] as f64 / sequences.len() as f64;
+                    *result.self_logp.get_or_insert(0.0) += share;
                 }
             }
             self.learner.backward(&g, HeadGradient::of_logp(&dlogp));
@@ -127,23 +127,39 @@ impl Trainer {
         Ok(result)
     }
 
-    /// Mean cross entropy per token of the written responses to problems, nats; `None` when there
-    /// are none.
-    pub(crate) fn response_loss(&self, problems: &[Problem]) -> Result<Option<f64>, TrainError> {
-        let written = problems.iter().filter(|p| !p.solution.is_empty());
-        let examples = self.examples(&written.cloned().collect::<Vec<_>>())?;
-        let tokens: usize = examples.iter().map(|e| e.1.len()).sum();
-        if tokens == 0 {
-            return Ok(None);
-        }
+    /// Of each problem's written response −Σ log π of its tokens, nats, and their number; zeros
+    /// where it has none.
+    pub(crate) fn response_losses(
+        &self,
+        problems: &[Problem],
+    ) -> Result<Vec<(f64, usize)>, TrainError> {
+        let is_written = |p: &&Problem| !p.solution.is_empty();
+        let written: Vec<Problem> = problems.iter().filter(is_written).cloned().collect();
+        let examples = self.examples(&written)?;
         let scores = self.learner.score(
             &sequences(&examples, None),
             self.recipe.self_reward.position,
             self.recipe.tokens_per_micro_batch,
         )?;
-        let logps = scores.iter().flat_map(|s| &s.logprobs);
-        let sum: f64 = logps.map(|l| f64::from(*l)).sum();
-        Ok(Some(-sum / tokens as f64))
+        let mut losses = scores.iter().map(|s| {
+            let sum: f64 = s.logprobs.iter().map(|l| f64::from(*l)).sum();
+            (-sum, s.logprobs.len())
+        });
+        let mut of = |p: &Problem| is_written(&p).then(|| losses.next()).flatten();
+        Ok(problems.iter().map(|p| of(p).unwrap_or_default()).collect())
+    }
+
+    /// Tokens of each prompt with its response in a step of supervised training.
+    pub(crate) fn example_lengths(&self, step: u64) -> Result<Vec<usize>, TrainError> {
+        let examples = self.examples(&self.batch(step)?)?;
+        Ok(examples.iter().map(|(p, r)| p.len() + r.len()).collect())
+    }
+
+    /// The problems of a step of supervised training.
+    fn batch(&self, step: u64) -> Result<Vec<Problem>, TrainError> {
+        let size = self.recipe.supervised.batch_size;
+        let stream = Stream::WarmStart.seed(self.recipe.seed);
+        self.problems(stream, (step - 1) * size as u64, size)
     }
 
     /// Problems with their solutions as ids.
@@ -196,9 +212,13 @@ impl Imitated {
     pub(crate) fn metrics(&self, step: u64, started: Instant) -> Map<String, serde_json::Value> {
         let line = json!({
             "step": step, "seconds": {"train": started.elapsed().as_secs_f64()},
-            "tokens": {"train": self.tokens}, "sft/loss": self.loss, "sft/self_logp": self.self_logp,
+            "tokens": {"train": self.tokens}, "sft/loss": self.loss,
             "optim/grad_norm": self.grad_norm, "optim/lr": decimal(self.lr), "optim/skipped": 0,
         });
-        line.as_object().cloned().unwrap_or_default()
+        let mut line = line.as_object().cloned().unwrap_or_default();
+        if let Some(logp) = self.self_logp {
+            line.insert("sft/self_logp".into(), json!(logp));
+        }
+        line
     }
 }

@@ -12,6 +12,7 @@ mod critic;
 mod demo;
 mod error;
 mod evaluate;
+mod export;
 mod files;
 mod folder;
 mod imitate;
@@ -39,12 +40,13 @@ mod trainer;
 
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};
+pub use export::{ExportOptions, Exported, export};
 pub use files::{append_line, create_folder, write_atomically};
 pub use learner::{Learner, Sampled, Terms};
 pub use memory::{MemoryPlan, Share};
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
-pub use plan::Plan;
+pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
     BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LoraSettings,
     LossKind, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind,

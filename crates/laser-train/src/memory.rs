@@ -73,7 +73,7 @@ impl MemoryPlan {
         };
         let r = &recipe.rollout;
         let context = context as u64;
-        let responses = (r.prompts * r.samples) as u64;
+        let responses = recipe.responses() as u64;
         // A micro-batch holds one sequence at least, and no more than an update has.
         let micro = (recipe.tokens_per_micro_batch as u64)
             .max(context)
@@ -93,10 +93,15 @@ impl MemoryPlan {
         let logits = LOGITS.0.max(LOGITS.1 * vocab);
         let a = config.attention;
         let token = 2 * (config.layers * a.kv_heads * a.head_dim) as u64;
-        let threads = (threads as u64).min(r.prompts as u64).max(1);
-        let rows = (r.rows as u64).min(responses) + 1;
+        // What is sampled at once: a step's responses, or where none are, a test's.
+        let e = &recipe.evaluation;
+        let (prompts, samples) = match recipe.is_supervised() {
+            true => (e.problems, e.samples),
+            false => (r.prompts, r.samples),
+        };
+        let threads = (threads as u64).min(prompts as u64).max(1);
+        let rows = (r.rows as u64).min((prompts * samples) as u64) + 1;
         let decoding = rows * (vocab + scoring as u64) + context * scoring as u64;
-        let updates = recipe.policy.passes * recipe.policy.mini_batches as u64;
         let reference = match recipe.needs_reference() {
             true => weights + forward + micro * scoring as u64,
             false => 0,
@@ -121,7 +126,7 @@ impl MemoryPlan {
             ("optimizer", 2 * trained, "train an adapter: lora.rank = 16"),
             (
                 "weights and optimizer at the start of a step",
-                if updates > 1 { 3 * trained } else { 0 },
+                if recipe.updates() > 1 { 3 * trained } else { 0 },
                 "make one update in a step: policy.passes = 1, policy.mini_batches = 1",
             ),
             (

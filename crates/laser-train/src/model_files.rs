@@ -93,6 +93,11 @@ impl ModelFiles {
         &self.name
     }
 
+    /// The folder that they came from.
+    pub(crate) fn origin(&self) -> &Path {
+        &self.origin
+    }
+
     fn get(&self, name: &str) -> Option<&[u8]> {
         let file = self.files.iter().find(|f| f.0 == name);
         file.map(|f| f.1.as_slice())
@@ -234,14 +239,18 @@ impl Source {
 
     fn open_model(dir: &Path) -> Result<Self, TrainError> {
         let files = ModelFiles::load(dir)?;
-        let config = files.config()?;
-        let exact = dir.join(EXACT_WEIGHTS);
-        let stored = match exact.exists() {
-            true => Stored::file(&exact, Layout::new(&config).tensors)?,
-            false => Stored::weights(dir, &config)?,
-        };
+        let stored = stored(dir, &files.config()?)?;
         Self::full(files, stored.into_tensors())
     }
+}
+
+/// The weights in a model folder, the exact ones where there are two copies.
+pub(crate) fn stored(dir: &Path, config: &ModelConfig) -> Result<Stored, TrainError> {
+    let exact = dir.join(EXACT_WEIGHTS);
+    Ok(match exact.exists() {
+        true => Stored::file(&exact, Layout::new(config).tensors)?,
+        false => Stored::weights(dir, config)?,
+    })
 }
 
 /// The folder of a model: one that exists, or the hub's name of a model.

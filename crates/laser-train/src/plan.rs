@@ -23,17 +23,19 @@ pub struct Plan {
     pub parameters: usize,
     /// Steps of the warm start that are to be done, and seconds of one.
     pub warm_start: Option<(u64, f64)>,
-    /// Steps of reinforcement learning, and optimizer updates in each.
+    /// Steps of training after it.
     pub steps: u64,
     /// Updates of a step.
     pub updates: u64,
     /// Responses of a step.
     pub responses: usize,
-    /// Most tokens that a step can sample.
+    /// Most tokens that a step can sample; 0 where responses are written.
     pub sampled_tokens: usize,
+    /// Of a run that learns from written responses.
+    pub imitation: Option<ImitationPlan>,
     /// Seconds of a step: sampling, training.
     pub seconds: [f64; 2],
-    /// Responses of all tests, and seconds for them.
+    /// Responses that all tests sample, and seconds for them.
     pub tests: (usize, f64),
     /// Weights that are trained.
     pub trained: usize,
@@ -41,6 +43,15 @@ pub struct Plan {
     pub memory: MemoryPlan,
     /// Largest memory of the process up to the end of the probe, where the system tells.
     pub peak_bytes: Option<u64>,
+}
+
+/// What a run would learn from written responses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ImitationPlan {
+    /// Tokens of the first step, those of prompts included.
+    pub tokens: usize,
+    /// Problems to train on; `None` where there is no end of them.
+    pub problems: Option<usize>,
 }
 
 impl Plan {
@@ -61,14 +72,17 @@ impl Run<'_> {
     /// Those of a run that cannot start.
     pub fn plan(mut self) -> Result<Plan, TrainError> {
         let cpu = Cpu::new(self.threads())?;
-        let recipe = self.recipe().clone();
         let start = self.begin(cpu.clone())?;
+        let recipe = self.recipe().clone();
         let (mut trainer, warm_steps) = match start {
             Start::WarmStart(trainer, done) => (trainer, Some(recipe.warm_start.steps - done)),
             Start::Reinforce(trainer, _) => (trainer, None),
         };
         trainer.test_problems(recipe.evaluation.problems)?;
-        cpu.install(|| probe(&recipe, &mut trainer, warm_steps))
+        cpu.install(|| match recipe.is_supervised() {
+            true => probe_imitation(&recipe, &mut trainer),
+            false => probe(&recipe, &mut trainer, warm_steps),
+        })
     }
 }
 
@@ -78,7 +92,7 @@ fn probe(
     warm_steps: Option<u64>,
 ) -> Result<Plan, TrainError> {
     let r = &recipe.rollout;
-    let responses = r.prompts * r.samples;
+    let responses = recipe.responses();
     // As many problems as fill a micro-batch: then the probe needs as much memory as the run.
     let longest = r.samples * r.max_new_tokens;
     let probed = recipe
@@ -121,25 +135,100 @@ fn probe(
     let scale = r.prompts as f64 / probed as f64;
     let seconds = seconds.map(|s| s * scale);
 
+    let tested = tested(recipe, recipe.evaluation.problems);
+    let sampled = Probed {
+        warm_start,
+        seconds,
+        tests: (tested, seconds[0] * tested as f64 / responses as f64),
+        imitation: None,
+    };
+    Ok(sampled.plan(recipe, trainer))
+}
+
+/// As many written responses as fill a micro-batch, and a test of as many problems as threads.
+fn probe_imitation(recipe: &Recipe, trainer: &mut Trainer) -> Result<Plan, TrainError> {
+    let lengths = trainer.example_lengths(1)?;
+    let tokens: usize = lengths.iter().sum();
+    let mut filled = 0;
+    let full = |length: &usize| {
+        filled += length;
+        filled >= recipe.tokens_per_micro_batch
+    };
+    let probed = lengths
+        .iter()
+        .position(full)
+        .map_or(lengths.len(), |i| i + 1);
+    let mut small = recipe.clone();
+    small.supervised.batch_size = probed;
+    trainer.recipe = small.into();
+    // An update moves the weights: the test comes first.
+    let e = &recipe.evaluation;
+    let asked = trainer.learner.cpu.threads().min(e.problems);
+    let started = Instant::now();
+    trainer.test(asked, e.samples)?;
+    let seconds_of_test = started.elapsed().as_secs_f64() / asked as f64;
+    let mut seconds = f64::INFINITY;
+    for step in 1..=REPETITIONS as u64 {
+        let started = Instant::now();
+        trainer.train_step(step)?;
+        seconds = seconds.min(started.elapsed().as_secs_f64());
+    }
+    let share: usize = lengths[..probed].iter().sum();
+    let problems = trainer.test_problems(e.problems)?;
+    let answered = problems.iter().filter(|p| !p.gold.is_empty()).count();
+    let imitated = Probed {
+        warm_start: None,
+        seconds: [0.0, seconds * tokens as f64 / share as f64],
+        tests: (
+            tested(recipe, answered),
+            seconds_of_test * (tested(recipe, problems.len()) / e.samples) as f64,
+        ),
+        imitation: Some(ImitationPlan {
+            tokens,
+            problems: trainer.problems.train_len(),
+        }),
+    };
+    Ok(imitated.plan(recipe, trainer))
+}
+
+/// Responses that all tests sample, where so many test problems have answers.
+fn tested(recipe: &Recipe, problems: usize) -> usize {
     let e = &recipe.evaluation;
     let during = match e.every {
         0 => 0,
         every => (recipe.steps - 1) / every,
     };
-    let tested = (2 * e.problems + during as usize * e.quick_problems.min(e.problems)) * e.samples;
-    let updates = recipe.policy.passes * recipe.policy.mini_batches as u64;
-    let decoder = &trainer.learner.decoder;
-    Ok(Plan {
-        parameters: decoder.config.parameters(),
-        warm_start,
-        steps: recipe.steps,
-        updates,
-        responses,
-        sampled_tokens: responses * r.max_new_tokens,
-        seconds,
-        tests: (tested, seconds[0] * tested as f64 / responses as f64),
-        trained: decoder.trained().iter().map(|t| t.len()).sum(),
-        memory: trainer.memory.clone(),
-        peak_bytes: peak_memory(),
-    })
+    (2 * problems + during as usize * e.quick_problems.min(problems)) * e.samples
+}
+
+/// What was measured.
+struct Probed {
+    warm_start: Option<(u64, f64)>,
+    seconds: [f64; 2],
+    tests: (usize, f64),
+    imitation: Option<ImitationPlan>,
+}
+
+impl Probed {
+    fn plan(self, recipe: &Recipe, trainer: &Trainer) -> Plan {
+        let decoder = &trainer.learner.decoder;
+        let sampled = match self.imitation {
+            Some(_) => 0,
+            None => recipe.responses() * recipe.rollout.max_new_tokens,
+        };
+        Plan {
+            parameters: decoder.config.parameters(),
+            warm_start: self.warm_start,
+            steps: recipe.steps,
+            updates: recipe.updates(),
+            responses: recipe.responses(),
+            sampled_tokens: sampled,
+            imitation: self.imitation,
+            seconds: self.seconds,
+            tests: self.tests,
+            trained: decoder.trained().iter().map(|t| t.len()).sum(),
+            memory: trainer.memory.clone(),
+            peak_bytes: peak_memory(),
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub struct Recipe {
     pub method: Method,
     /// Of everything random: weights, problems, samples.
     pub seed: u64,
-    /// Steps of reinforcement learning. A run with a constant learning rate may be resumed with
+    /// Steps of training, after a warm start if there is one. A run with a constant learning rate may be resumed with
     /// more of them. With one that falls (linear, cosine) it may not: the steps that are done
     /// would have had another learning rate.
     pub steps: u64,
@@ -76,7 +76,7 @@ pub struct Recipe {
     pub critic: Critic,
     /// LaSeR.
     pub self_reward: SelfRewarding,
-    /// Of the reinforcement learning.
+    /// Of the training, after a warm start if there is one.
     pub optimizer: Optimizer,
     /// Tests before, during and after.
     pub evaluation: Evaluation,
@@ -505,6 +505,29 @@ impl Recipe {
     /// Whether the model learns from written responses.
     pub(crate) fn is_supervised(&self) -> bool {
         self.method == Method::Supervised
+    }
+
+    /// Whether the run has to do with z_c: one that learns from written responses only where it
+    /// prepares it.
+    pub(crate) fn uses_self_reward_token(&self) -> bool {
+        let prepared = !self.is_supervised() || self.supervised.self_reward_weight > 0.0;
+        !self.self_reward.token.is_empty() && prepared
+    }
+
+    /// Optimizer updates in a step.
+    pub(crate) fn updates(&self) -> u64 {
+        match self.method {
+            Method::Supervised => 1,
+            Method::Reinforce => self.policy.passes * self.policy.mini_batches as u64,
+        }
+    }
+
+    /// Responses that a step trains on.
+    pub(crate) fn responses(&self) -> usize {
+        match self.method {
+            Method::Supervised => self.supervised.batch_size,
+            Method::Reinforce => self.rollout.prompts * self.rollout.samples,
+        }
     }
 
     /// Whether a second set of weights is kept to hold the policy against.

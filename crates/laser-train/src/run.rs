@@ -26,6 +26,7 @@ use crate::log::RunLog;
 use crate::model_files::{Adapt, ModelFiles, Source};
 use crate::observer::{Observer, Phase};
 use crate::optimizer::Moments;
+use crate::problems::Problems;
 use crate::recipe::Recipe;
 use crate::save::{Checkpoint, FORMAT, Part, State, newest, prune};
 use crate::trainer::{Stream, Trainer};
@@ -132,6 +133,22 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Turns epochs into steps, which takes the files of the data. All else, a resumed run's check
+    /// of its recipe too, then sees the steps alone.
+    pub(crate) fn count_steps(&mut self) -> Result<(), TrainError> {
+        let r = &self.recipe;
+        if r.supervised.epochs == 0.0 {
+            return Ok(());
+        }
+        let dir = resolve(&r.model.path, &r.model.revision)?;
+        let problems = Problems::new(r, &Source::open(&dir)?.text)?;
+        let mut counted = Recipe::clone(r);
+        counted.steps = r.supervised.steps(problems.train_len().unwrap_or(0));
+        counted.supervised.epochs = 0.0;
+        self.recipe = Arc::new(counted);
+        Ok(())
+    }
+
     pub(crate) fn recipe(&self) -> &Arc<Recipe> {
         &self.recipe
     }
@@ -143,6 +160,7 @@ impl<'a> Run<'a> {
     /// Where a run that is not resumed begins.
     pub(crate) fn begin(&mut self, cpu: Cpu) -> Result<Start, TrainError> {
         self.refuse_two_models()?;
+        self.count_steps()?;
         self.start(cpu)
     }
 
@@ -153,6 +171,7 @@ impl<'a> Run<'a> {
     pub fn execute(mut self) -> Result<Outcome, TrainError> {
         let cpu = Cpu::new(self.options.threads)?;
         self.refuse_two_models()?;
+        self.count_steps()?;
         if self.folder.is_run() {
             self.lock = self.folder.lock()?;
             self.folder.recover()?;
@@ -207,6 +226,16 @@ impl<'a> Run<'a> {
         };
         for line in report.to_string().lines() {
             self.observer.note(line);
+        }
+        if let (true, Some(n)) = (
+            self.recipe.is_supervised(),
+            start.trainer().problems.train_len(),
+        ) {
+            let (steps, size) = (self.recipe.steps, self.recipe.supervised.batch_size);
+            let epochs = steps as f64 * size as f64 / n as f64;
+            self.observer.note(&format!(
+                "{n} responses to train on, {size} in a step: {steps} steps are {epochs:.2} epochs"
+            ));
         }
         let path = self.path("data.json");
         write_atomically(&path, (to_json(report) + "\n").as_bytes())
@@ -468,7 +497,8 @@ impl<'a> Run<'a> {
     }
 
     fn calibrate(&mut self, t: &mut Trainer) -> Result<Option<[f32; 2]>, TrainError> {
-        if t.zc.is_none() {
+        // What is measured of the base would not be true of a model that imitates something else.
+        if t.zc.is_none() || self.recipe.is_supervised() {
             return Ok(None);
         }
         let logps = self.cancellable(t, 0, Trainer::reference_logps)?;

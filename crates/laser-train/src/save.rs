@@ -30,6 +30,8 @@ const VALUE_HEAD: &str = "value-head.safetensors";
 const VALUE_HEAD_TENSORS: [&str; 3] = ["weight_and_bias", "first_moment", "second_moment"];
 const STATE: &str = "trainer.json";
 const RECIPE: &str = "recipe.toml";
+/// The constants of the self-reward.
+pub(crate) const LASER: &str = "laser.json";
 const FAILURE: &str = "failure.txt";
 
 /// A part of a run that is saved on the way.
@@ -204,7 +206,7 @@ impl Checkpoint {
 
     /// The self-reward constants that were saved with the model.
     pub fn self_reward(&self) -> Result<Option<SelfReward>, TrainError> {
-        let path = self.dir.join("laser.json");
+        let path = self.dir.join(LASER);
         if !path.exists() {
             return Ok(None);
         }
@@ -277,7 +279,7 @@ fn write_laser(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
         let laser = json!({
             "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": decimal(rule.beta_v), "c_ref": decimal(rule.c_ref)
         });
-        write_atomically(&dir.join("laser.json"), format!("{laser:#}\n").as_bytes())?;
+        write_atomically(&dir.join(LASER), format!("{laser:#}\n").as_bytes())?;
     }
     Ok(())
 }

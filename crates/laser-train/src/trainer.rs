@@ -88,11 +88,12 @@ impl Trainer {
         let tasks = recipe.data.is_empty();
         let find =
             |key, token| unused_token(&recipe.name, key, token, &source.text, &source.eos, tasks);
-        let zc = match s.token.is_empty() {
-            true => None,
-            false => Some(find("self_reward.token", &s.token)?),
+        let zc = match recipe.uses_self_reward_token() {
+            false => None,
+            true => Some(find("self_reward.token", &s.token)?),
         };
         let zi = match s.loss {
+            _ if recipe.is_supervised() => None,
             SelfRewardLoss::Mse => None,
             SelfRewardLoss::CrossEntropy => {
                 Some(find("self_reward.incorrect_token", &s.incorrect_token)?)
@@ -129,13 +130,16 @@ impl Trainer {
         memory.check()?;
         let learner = Learner::new(cpu, source, settings, monitor)?;
         Ok(Trainer {
-            value_head: (recipe.critic.coefficient > 0.0)
+            value_head: (recipe.critic.coefficient > 0.0 && !recipe.is_supervised())
                 .then(|| ValueHead::new(&learner.cpu, learner.decoder.config.hidden_size)),
             coefficients: Coefficients::new(&recipe),
             reference: None,
             problems,
             end,
-            rewards: Rewards::start(&recipe.reward)?,
+            rewards: Rewards::start(match recipe.is_supervised() {
+                true => &[],
+                false => &recipe.reward,
+            })?,
             recipe,
             learner,
             memory,

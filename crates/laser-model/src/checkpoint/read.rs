@@ -174,7 +174,8 @@ impl Stored {
         (0..self.specs.len()).map(move |i| self.tensor(i))
     }
 
-    fn tensor(&self, i: usize) -> Vec<f32> {
+    /// One of them.
+    pub fn tensor(&self, i: usize) -> Vec<f32> {
         let spec = &self.specs[i];
         let mut data = Vec::with_capacity(spec.len());
         for part in &spec.parts {

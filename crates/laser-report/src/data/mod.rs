@@ -49,6 +49,11 @@ pub struct RunData {
 }
 
 impl RunData {
+    /// Whether the run learned from written responses, after no warm start.
+    pub fn is_supervised(&self) -> bool {
+        self.steps.iter().any(|s| s.sft_loss.is_some())
+    }
+
     /// Reads the files of the run in `dir`. Only `summary.json` must be there.
     pub fn load(dir: &Path) -> Result<RunData, ReportError> {
         let path = dir.join("summary.json");

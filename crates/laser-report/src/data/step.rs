@@ -45,12 +45,15 @@ step! {
     /// Nats per token.
     kl = "policy/kl",
     grad_norm = "optim/grad_norm",
+    learning_rate = "optim/lr",
     /// Tokens.
     length_mean = "rollout/length_mean",
     /// Share of responses that ran into the length limit.
     truncated = "rollout/truncated",
     /// Nats per token.
     sft_loss = "sft/loss",
+    /// log p(z_c) after a written response, nats, where it is prepared.
+    sft_self_logp = "sft/self_logp",
     sft_accuracy = "sft/accuracy",
 }
 

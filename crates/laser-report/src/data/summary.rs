@@ -51,6 +51,8 @@ pub struct Metrics {
     /// At least one of K responses is right.
     #[serde(deserialize_with = "or_default")]
     pub pass_at: ByVotes,
+    /// Mean cross entropy of written responses, nats per token.
+    pub loss: Estimate,
     /// Majority vote.
     #[serde(deserialize_with = "or_default")]
     pub maj_at: ByVotes,

@@ -85,11 +85,33 @@ pub fn headline(summary: &Summary) -> String {
             ts.ece,
         ),
     ];
-    let cards: String = cards.iter().map(Card::draw).collect();
+    let loss = card(
+        "Loss",
+        "nats per token of written responses, lower is better",
+        plain,
+        lower,
+        b.loss,
+        t.loss,
+    );
+    let has_loss = loss.is_known();
+    // A run that learned from written responses has a loss, and no scores.
+    let unscored = ["Accuracy", &maj];
+    let cards: String = std::iter::once(loss)
+        .chain(cards)
+        .filter(|c| match has_loss {
+            true => c.is_known() && (c.name == "Loss" || unscored.contains(&c.name.as_str())),
+            false => c.name != "Loss",
+        })
+        .map(|c| c.draw())
+        .collect();
     format!("<section id=\"headline\" class=\"cards\">\n{cards}</section>\n")
 }
 
 impl Card {
+    fn is_known(&self) -> bool {
+        self.base.value.is_some() || self.trained.value.is_some()
+    }
+
     fn draw(&self) -> String {
         let number = |e: &Estimate| e.value.map_or("—".to_owned(), |v| self.unit.value(v));
         let interval = |e: &Estimate| e.interval.map_or(String::new(), |i| self.unit.interval(i));
@@ -119,8 +141,12 @@ impl Card {
         )
     }
 
-    /// Both intervals on a line from 0 to 1.
+    /// Both intervals on a line from 0 to 1; none of a number that may be larger.
     fn picture(&self) -> String {
+        let values = [self.base.value, self.trained.value];
+        if values.into_iter().flatten().any(|v| v > 1.0) {
+            return String::new();
+        }
         let x = |v: f64| coordinate(12.0 + v.clamp(0.0, 1.0) * (WIDTH - 24.0));
         let mark = |e: &Estimate, y: f64, class: &str, name: &str| -> String {
             let Some(value) = e.value else {

@@ -29,14 +29,22 @@ pub fn page(run: &RunData) -> String {
     );
     out.push_str(&headline::headline(summary));
     out.push_str(&what_happened(summary));
-    out.push_str(&training(run));
-    out.push_str(&scores(run));
-    out.push_str(&voting(run));
-    out.push_str(&machine(run));
+    match run.is_supervised() {
+        true => out.push_str(&imitation(run)),
+        false => {
+            out.push_str(&training(run));
+            out.push_str(&scores(run));
+            out.push_str(&voting(run));
+            out.push_str(&machine(run));
+        }
+    }
     out.push_str(&table::metrics(summary));
-    out.push_str(&responses::responses(&run.responses));
+    // Written responses without answers: nothing was sampled.
+    if !run.is_supervised() || !run.responses.is_empty() {
+        out.push_str(&responses::responses(&run.responses));
+    }
     out.push_str(&recipe(&run.config));
-    out.push_str(NOTES);
+    out.push_str(&notes(run.is_supervised()));
     out.push_str("</main>\n<script>\n");
     out.push_str(SCRIPT);
     out.push_str("</script>\n</body>\n</html>\n");
@@ -44,18 +52,30 @@ pub fn page(run: &RunData) -> String {
 }
 
 /// What the numbers mean; read once, so it comes last.
-const NOTES: &str = "<section id=\"notes\">\n<h2>How to read this</h2>\n<ul class=\"notes\">\n\
-<li>Intervals [low, high] are 95 %, by bootstrap over problems unless a figure says otherwise. \
-The interval of a difference between base and final takes the two as independent; they answer \
-the same problems, so it is wider than it need be. Weighted minus majority is paired by problem.</li>\n\
+fn notes(supervised: bool) -> String {
+    let scores = if supervised { LOSS_NOTES } else { SCORE_NOTES };
+    format!(
+        "<section id=\"notes\">\n<h2>How to read this</h2>\n<ul class=\"notes\">\n\
+         <li>Intervals [low, high] are 95 %, by bootstrap over problems unless a figure says otherwise. \
+         The interval of a difference between base and final takes the two as independent; they answer \
+         the same problems, so it is wider than it need be.</li>\n{scores}\
+         <li>Smoothed lines are Gaussian-weighted means with a width of a fiftieth of the run.</li>\n\
+         </ul>\n</section>\n"
+    )
+}
+
+const LOSS_NOTES: &str = "\
+<li>The loss is the cross entropy of written responses, their end token included, in nats per \
+token; prompts carry none. Held-out and test losses are of problems that were not trained on.</li>\n";
+
+const SCORE_NOTES: &str = "\
+<li>Weighted minus majority is paired by problem.</li>\n\
 <li>The self-reward is r_s = β (log p(z_c) − c_ref), read after the last token of a response; a \
 response is judged right if r_s &gt; 0.5.</li>\n\
 <li>Self-verification F1 is the harmonic mean of TPR (right responses judged right) and TNR \
 (wrong responses judged wrong). It is not the F1 of precision and recall.</li>\n\
 <li>AUROC: the chance that a right response scores above a wrong one; 0.5 is a coin. \
-ECE: the mean gap between self-reward and observed accuracy; 0 is best.</li>\n\
-<li>Smoothed lines are Gaussian-weighted means with a width of a fiftieth of the run.</li>\n\
-</ul>\n</section>\n";
+ECE: the mean gap between self-reward and observed accuracy; 0 is best.</li>\n";
 
 fn facts(summary: &Summary) -> String {
     let speed = &summary.tokens_per_second;
@@ -124,6 +144,15 @@ fn training(run: &RunData) -> String {
         "Training",
         "Does the policy get better, and does it learn to tell right from wrong?",
         &grid("halves", &figures),
+    )
+}
+
+fn imitation(run: &RunData) -> String {
+    section(
+        "training",
+        "Training",
+        "Does the model learn the written responses, and also those it has not seen?",
+        &grid("halves", &plots::imitation(run)),
     )
 }
 

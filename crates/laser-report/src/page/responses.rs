@@ -12,6 +12,8 @@ const TAIL: usize = 2_500;
 /// The section with the sampled responses.
 pub fn responses(all: &[Response]) -> String {
     let chosen = choose(all);
+    let scored = all.is_empty() || all.iter().any(|r| r.self_reward.is_some());
+    let how = if scored { "by rank of self-reward, " } else { "" };
     let body = if chosen.is_empty() {
         "<p class=\"none\">The run has no judged responses in results.jsonl.</p>\n".to_owned()
     } else {
@@ -19,8 +21,8 @@ pub fn responses(all: &[Response]) -> String {
         format!("<div id=\"samples\">\n{cards}</div>\n")
     };
     format!(
-        "<section id=\"responses\">\n<h2>Sampled responses</h2>\n<p class=\"lead\">Chosen by rank of \
-         self-reward, evenly over right and wrong responses; not by hand.</p>\n{body}</section>\n"
+        "<section id=\"responses\">\n<h2>Sampled responses</h2>\n<p class=\"lead\">Chosen {how}evenly \
+         over right and wrong responses; not by hand.</p>\n{body}</section>\n"
     )
 }
 

@@ -17,14 +17,19 @@ struct Row {
 
 /// The table of all metrics; those that neither model has are left out.
 pub fn metrics(summary: &Summary) -> String {
+    let loss = row("loss, nats per token", Unit::Plain, Good::Lower, summary, |m| {
+        m.loss
+    });
+    let scored = !loss.known();
     let groups = [
+        ("Written responses", vec![loss]),
         (
             "One response",
             vec![row("accuracy", Unit::Percent, Good::Higher, summary, |m| {
                 m.accuracy
             })],
         ),
-        ("Several responses", votes(summary)),
+        ("Several responses", votes(summary, scored)),
         ("Self-verification", self_verification(summary)),
     ];
     let mut body = String::new();
@@ -62,20 +67,21 @@ fn row(
     }
 }
 
-fn votes(summary: &Summary) -> Vec<Row> {
+/// Votes by number; the weighted ones only where there are scores to weigh by.
+fn votes(summary: &Summary, scored: bool) -> Vec<Row> {
     type Method = (
         &'static str,
         fn(&Metrics) -> &std::collections::BTreeMap<u32, Estimate>,
     );
-    let methods: [Method; 5] = [
-        ("pass", |m| &m.pass_at),
-        ("majority", |m| &m.maj_at),
+    let plain: [Method; 2] = [("pass", |m| &m.pass_at), ("majority", |m| &m.maj_at)];
+    let weighted: [Method; 3] = [
         ("weighted", |m| &m.weighted_at),
         ("best", |m| &m.best_at),
         ("weighted − majority", |m| &m.weighted_minus_maj),
     ];
     let mut rows = Vec::new();
-    for (name, method) in methods {
+    let weighted = weighted.into_iter().filter(|_| scored);
+    for (name, method) in plain.into_iter().chain(weighted) {
         let keys = method(&summary.base)
             .keys()
             .chain(method(&summary.trained).keys());

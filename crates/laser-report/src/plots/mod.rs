@@ -1,6 +1,7 @@
 //! The figures of the report. Each returns a whole `<figure>`; without data it says so.
 
 mod figure;
+mod imitation;
 mod over_steps;
 mod scores;
 mod time;
@@ -9,5 +10,6 @@ mod votes;
 
 pub use scores::scores;
 pub use time::seconds;
+pub use imitation::imitation;
 pub use training::{health, length, log_probabilities, reward, self_verification, warm_start};
 pub use votes::voting;

@@ -2,7 +2,7 @@
 
 use super::figure::Size;
 use super::over_steps::{HeldOut, Range, Series, StepPlot};
-use crate::data::{Estimate, RunData, Step};
+use crate::data::{Estimate, Metrics, RunData, Step};
 use crate::svg::{Labels, Marker};
 
 /// The supervised warm start: loss and accuracy. Empty if there was none.
@@ -65,30 +65,43 @@ pub fn reward(run: &RunData) -> String {
     .draw()
 }
 
-/// Evaluations during training, and the test of the base and the final model.
 fn accuracies(run: &RunData) -> Vec<HeldOut<'static>> {
+    held_out(
+        run,
+        ["held-out accuracy", "test accuracy, base and final"],
+        |m| m.accuracy,
+    )
+}
+
+/// A metric of the evaluations during training, and of the tests of the base and the final model,
+/// under these names.
+pub(super) fn held_out<'a>(
+    run: &RunData,
+    [during_name, ends_name]: [&'a str; 2],
+    metric: fn(&Metrics) -> Estimate,
+) -> Vec<HeldOut<'a>> {
     let during: Vec<(f64, Estimate)> = run
         .evals
         .iter()
-        .map(|e| (e.step as f64, e.metrics.accuracy))
+        .map(|e| (e.step as f64, metric(&e.metrics)))
         .filter(|(_, e)| e.value.is_some())
         .collect();
     let last = run.summary.steps.map(|s| s as f64);
     let ends = [(Some(0.0), &run.summary.base), (last, &run.summary.trained)];
     let ends = ends
         .into_iter()
-        .filter_map(|(step, m)| Some((step?, m.accuracy)))
+        .filter_map(|(step, m)| Some((step?, metric(m))))
         .filter(|end| end.1.value.is_some() && !during.contains(end))
         .collect();
     vec![
         HeldOut {
-            name: "held-out accuracy",
+            name: during_name,
             class: "c2",
             marker: Marker::Circle,
             points: during,
         },
         HeldOut {
-            name: "test accuracy, base and final",
+            name: ends_name,
             class: "c3",
             marker: Marker::Diamond,
             points: ends,

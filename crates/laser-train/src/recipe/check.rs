@@ -82,6 +82,7 @@ impl Recipe {
             }
         }
         self.check_data(&c)?;
+        self.check_supervised(&c)?;
         let p = &self.policy;
         let alone = self.is_supervised()
             || matches!(
@@ -275,6 +276,35 @@ impl Recipe {
         Ok(())
     }
 
+    fn check_supervised(&self, c: &Checker) -> Result<(), TrainError> {
+        let s = &self.supervised;
+        let (key, epochs) = ("supervised.epochs", s.epochs);
+        c.number(
+            key,
+            epochs,
+            epochs >= 0.0,
+            "must not be negative; 0 takes steps",
+        )?;
+        if epochs > 0.0 && !self.is_supervised() {
+            let problem = "only method = \"supervised\" counts epochs; set steps";
+            return c.fail(key, epochs.to_string(), problem);
+        }
+        if epochs > 0.0 && self.data.is_empty() {
+            let problem = "the built-in tasks have no end, so there is no epoch; set steps, or name files in data.train";
+            return c.fail(key, epochs.to_string(), problem);
+        }
+        let (key, target) = ("supervised.self_reward_logp", s.self_reward_logp);
+        let problem = "must be negative: it is a log-probability";
+        c.number(key, target as f64, target < 0.0, problem)?;
+        let (key, weight) = ("supervised.self_reward_weight", s.self_reward_weight);
+        c.number(key, weight, weight >= 0.0, "must not be negative")?;
+        if self.is_supervised() && weight > 0.0 && self.self_reward.token.is_empty() {
+            let problem = "there is no token to prepare; name self_reward.token, or set this to 0";
+            return c.fail(key, weight.to_string(), problem);
+        }
+        Ok(())
+    }
+
     fn check_lora(&self, c: &Checker) -> Result<(), TrainError> {
         let l = &self.lora;
         c.number("lora.alpha", l.alpha, l.alpha > 0.0, "must be above 0")?;
@@ -285,8 +315,11 @@ impl Recipe {
             let problem = "name the matrices to adapt, such as \"q_proj\" and \"v_proj\"";
             return c.fail("lora.targets", "[]".into(), problem);
         }
-        if l.train_token && self.self_reward.token.is_empty() {
-            let problem = "there is no self_reward.token whose row could be trained";
+        if l.train_token && !self.uses_self_reward_token() {
+            let problem = match self.is_supervised() {
+                true => "there is no token whose row could be trained; name self_reward.token and set supervised.self_reward_weight",
+                false => "there is no self_reward.token whose row could be trained",
+            };
             return c.fail("lora.train_token", "true".into(), problem);
         }
         Ok(())
@@ -425,7 +458,7 @@ impl Recipe {
             weight >= 0.0,
             "must not be negative",
         )?;
-        let cross_entropy = s.loss == SelfRewardLoss::CrossEntropy;
+        let cross_entropy = s.loss == SelfRewardLoss::CrossEntropy && !self.is_supervised();
         let token = &s.incorrect_token;
         if cross_entropy && (token.is_empty() || *token == s.token) {
             let problem = "the cross entropy needs a second unused token, for wrong responses";
@@ -435,7 +468,7 @@ impl Recipe {
                 problem,
             );
         }
-        if s.token.is_empty() && s.trains() {
+        if s.token.is_empty() && s.trains() && !self.is_supervised() {
             let problem = "alpha and tau need a token; name one or set both to 0";
             return c.fail("self_reward.token", "\"\"".into(), problem);
         }

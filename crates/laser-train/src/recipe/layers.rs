@@ -33,6 +33,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "laser_cross_entropy"
     "laser_at_eos"
     "gsm8k"
+    "sft"
 ];
 
 /// The text of a built-in recipe.

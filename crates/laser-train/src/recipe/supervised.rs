@@ -17,6 +17,9 @@ pub enum Method {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Supervised {
+    /// Times that training goes through the problems of `data.train`; they set `steps`, whatever
+    /// that says. 0 takes `steps` as it is.
+    pub epochs: f64,
     /// Responses in a step.
     pub batch_size: usize,
     /// log π(z_c) after a response that training aims at, in nats, so that it can be c_ref.
@@ -25,9 +28,18 @@ pub struct Supervised {
     pub self_reward_weight: f64,
 }
 
+impl Supervised {
+    /// The steps that go through `problems` problems as often as `epochs` says, at least one.
+    pub(crate) fn steps(&self, problems: usize) -> u64 {
+        let responses = self.epochs * problems as f64;
+        (responses / self.batch_size as f64).ceil().max(1.0) as u64
+    }
+}
+
 impl Default for Supervised {
     fn default() -> Self {
         Supervised {
+            epochs: 0.0,
             batch_size: 32,
             self_reward_logp: -15.0,
             self_reward_weight: 0.0,

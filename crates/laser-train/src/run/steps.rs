@@ -49,8 +49,7 @@ impl Run<'_> {
         let mut last = done;
         self.skipped = self.folder.skipped_in_a_row(false)?;
         // A step of one update changes nothing before that; one of more may have to be undone.
-        let mut start_of_step = match r.policy.passes * r.policy.mini_batches as u64 {
-            _ if r.is_supervised() => None,
+        let mut start_of_step = match r.updates() {
             1 => None,
             _ => Some(Snapshot::new(t)),
         };
