@@ -1,11 +1,17 @@
 //! `laser`: the command line.
 
+mod answer;
 mod bench;
+mod calibrate;
+mod eval;
 mod export;
 mod follow;
+mod generate;
+mod jsonl;
 mod output;
 mod report;
 mod responses;
+mod score;
 mod screen;
 mod sft;
 mod summary;
@@ -33,6 +39,10 @@ enum Command {
     Report(report::Args),
     Verify(verify::Args),
     Bench(bench::Args),
+    Score(score::Args),
+    Generate(generate::Args),
+    Eval(eval::Args),
+    Calibrate(calibrate::Args),
 }
 
 /// An error that is the user's input's fault, as opposed to the program's or the machine's.
@@ -48,6 +58,10 @@ fn main() {
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Score(args) => score::run(args),
+        Command::Generate(args) => generate::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
     };
     if let Err(e) = result {
         output::log(format_args!("error: {}", message(&e)));

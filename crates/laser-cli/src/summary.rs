@@ -4,6 +4,11 @@ use comfy_table::{CellAlignment, Table, presets};
 use laser_rl::{Estimate, Evaluation};
 use laser_train::Outcome;
 
+use crate::screen::shorten;
+
+/// Columns of the name of a part of the problems.
+const NAME: usize = 40;
+
 /// A number, or a dash where there is none.
 pub fn number(x: Option<f64>, digits: usize) -> String {
     x.map_or("–".into(), |x| format!("{x:.digits$}"))
@@ -24,9 +29,7 @@ fn with_interval(e: &Estimate) -> String {
 
 /// The base and the final model side by side, with 95 % intervals.
 pub fn text(outcome: &Outcome) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["test problems, 95 % intervals", "base", "trained"]);
+    let mut table = table(["test problems, 95 % intervals", "base", "trained"]);
     for (i, (name, get)) in rows(&outcome.last).into_iter().enumerate() {
         let both = [get(&outcome.base), get(&outcome.last)];
         // What neither model was measured in has no row, but the accuracy a dash.
@@ -35,15 +38,60 @@ pub fn text(outcome: &Outcome) -> String {
             table.add_row([name, base, last]);
         }
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let mut text = format!("{table}\n");
+    let mut text = format!("{}\n", aligned(table));
     let verdict = verdict(&outcome.last);
     if !verdict.is_empty() {
         text += &(verdict + "\n");
     }
     text + &format!("took    {:.0} s", outcome.seconds)
+}
+
+/// One model's numbers, with 95 % intervals; those of the self-reward only if it has one.
+pub fn of_model(e: &Evaluation, self_reward: bool) -> String {
+    let mut table = table(["95 % intervals over problems", "value"]);
+    for (name, get) in rows(e) {
+        let plain = ["accuracy", "pass@", "maj@"]
+            .iter()
+            .any(|p| name.starts_with(p));
+        if plain || self_reward {
+            table.add_row([name, with_interval(&get(e))]);
+        }
+    }
+    let verdict = if self_reward {
+        verdict(e)
+    } else {
+        String::new()
+    };
+    let text = format!("{}\n{verdict}", aligned(table));
+    text.trim_end().into()
+}
+
+/// Accuracy by parts of the problems: their name, how many they are, their numbers.
+pub fn by_part<'a>(
+    title: &str,
+    parts: impl Iterator<Item = (&'a str, usize, &'a Evaluation)>,
+) -> String {
+    let mut table = table([title, "problems", "accuracy (avg@n)"]);
+    for (name, problems, e) in parts {
+        let name = shorten(name, NAME);
+        table.add_row([name, problems.to_string(), with_interval(&e.accuracy)]);
+    }
+    aligned(table).to_string()
+}
+
+fn table<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(header);
+    table
+}
+
+/// The table with its numbers on the right.
+fn aligned(mut table: Table) -> Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
 type Get = Box<dyn Fn(&Evaluation) -> Estimate>;

@@ -1,7 +1,5 @@
 //! `laser verify`.
 
-mod destination;
-mod lines;
 mod tally;
 
 use std::borrow::Cow;
@@ -17,11 +15,14 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::jsonl::{Chunk, Destination, Lines, fields, string, wrong_type};
 use crate::{BadInput, output};
-use destination::Destination;
-use lines::{Chunk, Lines};
 use tally::{Disagreement, Tally};
 
+/// Lines that are judged at once.
+const CHUNK_LINES: usize = 4096;
+/// What a line is.
+const EXPECTED: &str = r#"{"gold": string or number, "answer": string}"#;
 /// Keys of labels that are looked for without --label, the first that a line has.
 const LABELS: [&str; 2] = ["equal", "is_correct"];
 
@@ -121,7 +122,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut tally = Tally::new(args.disagreements);
     let started = Instant::now();
     loop {
-        let chunk = lines.next_chunk();
+        let chunk = lines.next_chunk(CHUNK_LINES);
         let judged = pool.install(|| judge.all(&chunk, args.timing));
         let (text, bad) = collect(judged, chunk.first, &mut tally);
         // Without its reader, the rest is of no use to anyone.
@@ -318,9 +319,7 @@ impl Judge {
     }
 
     fn read<'a>(&self, bytes: &'a [u8]) -> Result<Pair<'a>, String> {
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| format!("not UTF-8, column {}", e.valid_up_to() + 1))?;
-        let fields = fields(text)?;
+        let fields = fields(bytes, EXPECTED)?;
         let get = |key: &str| fields.get(key).copied();
         let required = |key: &str, expected: &str| {
             get(key).ok_or_else(|| format!("'{key}' is missing; {expected} is expected"))
@@ -355,40 +354,5 @@ impl Judge {
             id: get("id"),
             label,
         })
-    }
-}
-
-/// The members of an object, each as it is written.
-fn fields(text: &str) -> Result<std::collections::BTreeMap<String, &RawValue>, String> {
-    serde_json::from_str(text).map_err(|e| {
-        if e.is_data() {
-            let expected = r#"{"gold": string or number, "answer": string}"#;
-            return format!("{} where {expected} is expected", kind(text.trim_start()));
-        }
-        let place = format!(" at line {} column {}", e.line(), e.column());
-        let message = e.to_string();
-        let message = message.strip_suffix(&place).unwrap_or(&message);
-        format!("not JSON: {message}, column {}", e.column())
-    })
-}
-
-fn string(json: &str) -> Result<String, String> {
-    serde_json::from_str(json).map_err(|e| format!("not JSON: {e}"))
-}
-
-fn wrong_type(key: &str, json: &str, expected: &str) -> String {
-    format!("'{key}' is {}; {expected} is expected", kind(json))
-}
-
-/// What a valid JSON value is, in words.
-fn kind(json: &str) -> &'static str {
-    match json.as_bytes().first() {
-        Some(b'{') => "an object",
-        Some(b'[') => "a list",
-        Some(b'"') => "a string",
-        Some(b't') => "true",
-        Some(b'f') => "false",
-        Some(b'n') => "null",
-        _ => "a number",
     }
 }

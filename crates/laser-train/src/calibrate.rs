@@ -1,15 +1,14 @@
 //! log π_ref(z_c) of the base model: the constant of the self-reward, and whether the score that
 //! rests on it means anything.
 
-use laser_rl::{SelfReward, group_stats, partition_excess, smallest_beta_v};
+use laser_rl::SelfReward;
 use laser_rollout::Sampling;
 
 use crate::TrainError;
+use crate::model::{MAX_SCORE_NOISE, TokenReference};
 use crate::recipe::{CRef, SelfRewarding};
 use crate::trainer::{Stream, Trainer};
 
-/// Built-in noise of the score, β_v · std(log π_ref(z_c)), above which the constant is doubtful.
-const MAX_SCORE_NOISE: f64 = 0.05;
 /// Distance of a given c_ref from the measured mean, in nats, above which it is doubtful.
 const MAX_C_REF_ERROR: f32 = 1.0;
 
@@ -28,17 +27,14 @@ impl Trainer {
     }
 }
 
-/// What the base model says of z_c.
+/// What the base model says of z_c, at the recipe's β_v.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reference {
-    /// Responses that it is measured on.
-    pairs: usize,
+    token: TokenReference,
     /// Mean of log π_ref(z_c), nats.
     pub mean: f32,
     /// Its standard deviation, nats.
     pub std: f32,
-    /// Logarithm of the mean of π_ref(z_c).
-    mean_logp: f32,
     /// Z − 1 of the verification objective.
     excess: f64,
     /// What the spread of log π_ref(z_c) alone puts on the score.
@@ -51,30 +47,23 @@ impl Reference {
     /// # Errors
     /// When they are too few and it is.
     pub(crate) fn measure(logps: &[f32], s: &SelfRewarding) -> Result<Option<Self>, TrainError> {
-        if logps.len() < 2 && !s.trains() {
-            return Ok(None);
-        }
-        if logps.len() < 2 {
+        let Some(token) = TokenReference::measure(logps) else {
+            if !s.trains() {
+                return Ok(None);
+            }
             return Err(TrainError::SelfReward(format!(
                 "only {} of {} responses of the base model ended by themselves, too few to measure log π_ref(z_c); \
                  raise rollout.max_new_tokens or warm_start.steps",
                 logps.len(),
                 s.calibration_pairs
             )));
-        }
-        let stats = group_stats(logps);
-        // Z is linear in π_ref(z_c), so its mean is Z at the mean probability, which is above
-        // e^mean of the logarithms.
-        let mean_probability =
-            logps.iter().map(|l| f64::from(*l).exp()).sum::<f64>() / logps.len() as f64;
-        let mean_logp = mean_probability.ln() as f32;
+        };
         Ok(Some(Reference {
-            pairs: logps.len(),
-            mean: stats.mean,
-            std: stats.std,
-            mean_logp,
-            excess: partition_excess(mean_logp, s.beta_v),
-            noise: stats.std as f64 * s.beta_v as f64,
+            mean: token.mean,
+            std: token.std,
+            excess: token.partition_excess(s.beta_v),
+            noise: token.noise(s.beta_v),
+            token,
         }))
     }
 
@@ -82,7 +71,7 @@ impl Reference {
     pub(crate) fn note(&self) -> String {
         format!(
             "log π_ref(z_c) = {:.2} ± {:.3} over {} responses; Z − 1 = {:.1e}, built-in noise of the score {:.3}",
-            self.mean, self.std, self.pairs, self.excess, self.noise
+            self.mean, self.std, self.token.pairs, self.excess, self.noise
         )
     }
 
@@ -99,7 +88,7 @@ impl Reference {
                 s.beta_v,
                 self.excess,
                 s.max_partition_excess,
-                (smallest_beta_v(self.mean_logp, s.max_partition_excess) * 1000.0).ceil() / 1000.0
+                self.token.smallest_beta_v(s.max_partition_excess)
             )));
         }
         Ok(SelfReward {

@@ -109,6 +109,9 @@ pub enum TrainError {
     /// The checkpoint or the tokenizer.
     #[error(transparent)]
     Model(#[from] laser_model::ModelError),
+    /// Ids that the model cannot read.
+    #[error(transparent)]
+    Input(#[from] crate::model::InputError),
     /// The sampler.
     #[error(transparent)]
     Rollout(#[from] laser_rollout::RolloutError),
@@ -146,6 +149,9 @@ impl TrainError {
         if let TrainError::Reward(error) = self {
             return error.is_bad_input();
         }
+        if let TrainError::Model(error) = self {
+            return !matches!(error, laser_model::ModelError::Io { .. });
+        }
         matches!(
             self,
             TrainError::Syntax { .. }
@@ -153,6 +159,7 @@ impl TrainError {
                 | TrainError::SelfReward(_)
                 | TrainError::Memory(_)
                 | TrainError::Data(_)
+                | TrainError::Input(_)
                 | TrainError::Hub(_)
                 | TrainError::Task(_)
         )

@@ -75,7 +75,12 @@ pub fn export(model: &str, out: &Path, options: &ExportOptions) -> Result<Export
             write_atomically(&folder.join(LASER), &bytes)?;
         }
         let weights = checkpoint::Source::new(&layout.tensors, tensor);
-        Ok(write_weights(folder, &weights, dtype, options.max_shard_bytes)?)
+        Ok(write_weights(
+            folder,
+            &weights,
+            dtype,
+            options.max_shard_bytes,
+        )?)
     })?;
     Ok(Exported {
         dtype,
@@ -105,7 +110,10 @@ fn refuse_used(out: &Path) -> Result<(), TrainError> {
 
 /// What of a tensor a type cannot hold.
 fn check(spec: &TensorSpec, values: &[f32], dtype: WeightType) -> Result<(), String> {
-    let Some(i) = values.iter().position(|w| !dtype.holds(*w) || !w.is_finite()) else {
+    let Some(i) = values
+        .iter()
+        .position(|w| !dtype.holds(*w) || !w.is_finite())
+    else {
         return Ok(());
     };
     let part = spec.parts.iter().find(|p| spec.part_range(p).contains(&i));

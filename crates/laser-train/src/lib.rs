@@ -4,6 +4,7 @@
 //! - [`Recipe`]: what a run does, read from TOML and checked before anything starts.
 //! - [`Run`]: a run in its folder: warm start, reinforcement learning, evaluation, resume.
 //! - [`Learner`]: a model to write a loop of one's own around.
+//! - [`LanguageModel`]: a model that answers and scores, without training.
 //! - [`Observer`]: how a run reports to whoever started it.
 
 mod best;
@@ -20,6 +21,7 @@ mod label;
 mod learner;
 mod log;
 mod memory;
+mod model;
 mod model_files;
 mod observer;
 mod optimizer;
@@ -44,6 +46,10 @@ pub use export::{ExportOptions, Exported, export};
 pub use files::{append_line, create_folder, write_atomically};
 pub use learner::{Learner, Sampled, Terms};
 pub use memory::{MemoryPlan, Share};
+pub use model::{
+    Answer, Candidate, Exchange, InputError, LanguageModel, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE,
+    Origin, Scored, SelfRewardToken, TestSet, TokenReference, best_candidate, check_writable,
+};
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use laser_model::checkpoint::{Stored, eos_ids};
 use laser_model::hub::{self, HubSettings};
 use laser_model::peft::{self, BaseModel, StoredAdapter};
-use laser_model::{Layout, Lora, ModelConfig, Text};
+use laser_model::{GenerationDefaults, Layout, Lora, ModelConfig, Text};
 use serde_json::json;
 
 use crate::TrainError;
@@ -119,6 +119,17 @@ impl ModelFiles {
             self.get("chat_template.jinja"),
         )
         .map_err(|e| TrainError::file(&self.origin, e))
+    }
+
+    /// What the makers sample with.
+    pub(crate) fn generation_defaults(&self) -> Result<GenerationDefaults, TrainError> {
+        let defaults = self
+            .get("generation_config.json")
+            .map(GenerationDefaults::from_json);
+        defaults
+            .transpose()
+            .map(Option::unwrap_or_default)
+            .map_err(|e| TrainError::file(&self.origin, e))
     }
 
     fn eos(&self, config: &ModelConfig) -> Result<Vec<u32>, TrainError> {

@@ -236,7 +236,7 @@ fn needed(
 }
 
 /// What the model reads.
-fn render(
+pub(crate) fn render(
     text: &Text,
     p: &laser_data::Problem,
     settings: &Settings,
@@ -256,7 +256,7 @@ fn render(
 
 /// A rendered conversation holds its special tokens; around a plain text the tokenizer puts those
 /// that it begins with.
-fn encode(text: &Text, prompt: &str, chat: bool) -> Result<Vec<u32>, ModelError> {
+pub(crate) fn encode(text: &Text, prompt: &str, chat: bool) -> Result<Vec<u32>, ModelError> {
     match chat {
         true => text.encode(prompt),
         false => text.encode_plain(prompt),

@@ -140,8 +140,8 @@ impl<'a> Run<'a> {
         if r.supervised.epochs == 0.0 {
             return Ok(());
         }
-        let dir = resolve(&r.model.path, &r.model.revision)?;
-        let problems = Problems::new(r, &Source::open(&dir)?.text)?;
+        let source = Source::named(&r.model.path, &r.model.revision)?;
+        let problems = Problems::new(r, &source.text)?;
         let mut counted = Recipe::clone(r);
         counted.steps = r.supervised.steps(problems.train_len().unwrap_or(0));
         counted.supervised.epochs = 0.0;

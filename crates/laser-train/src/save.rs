@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::TrainError;
-use crate::files::{decimal, folder_atomically, read, write_atomically};
+use crate::files::{folder_atomically, read, write_atomically};
 use crate::learner::Learner;
+use crate::model::SelfRewardToken;
 use crate::model_files::EXACT_WEIGHTS;
 use crate::recipe::{Recipe, Save};
 use crate::reference::Coefficients;
@@ -276,10 +277,14 @@ pub(crate) fn write_model(dir: &Path, learner: &Learner, how: &Save) -> Result<(
 /// Writes the constants of the self-reward beside a model.
 fn write_laser(dir: &Path, t: &Trainer) -> Result<(), TrainError> {
     if let (Some(rule), Some(zc)) = (&t.self_reward, t.zc) {
-        let laser = json!({
-            "token": t.recipe.self_reward.token, "token_id": zc, "beta_v": decimal(rule.beta_v), "c_ref": decimal(rule.c_ref)
-        });
-        write_atomically(&dir.join(LASER), format!("{laser:#}\n").as_bytes())?;
+        let s = &t.recipe.self_reward;
+        SelfRewardToken {
+            token: s.token.clone(),
+            token_id: zc,
+            rule: *rule,
+            position: s.position,
+        }
+        .write(dir)?;
     }
     Ok(())
 }

@@ -13,7 +13,11 @@ const TAIL: usize = 2_500;
 pub fn responses(all: &[Response]) -> String {
     let chosen = choose(all);
     let scored = all.is_empty() || all.iter().any(|r| r.self_reward.is_some());
-    let how = if scored { "by rank of self-reward, " } else { "" };
+    let how = if scored {
+        "by rank of self-reward, "
+    } else {
+        ""
+    };
     let body = if chosen.is_empty() {
         "<p class=\"none\">The run has no judged responses in results.jsonl.</p>\n".to_owned()
     } else {

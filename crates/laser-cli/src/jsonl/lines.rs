@@ -1,4 +1,4 @@
-//! The lines of a file, some thousands at a time.
+//! The lines of a file, some at a time.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
@@ -7,8 +7,6 @@ use std::path::Path;
 
 use crate::{BadInput, output};
 
-/// Most lines of a chunk.
-const CHUNK_LINES: usize = 4096;
 /// A chunk ends with the line that exceeds this.
 const CHUNK_BYTES: usize = 16 << 20;
 /// Longest line, so that a file of another kind is not read into memory as one.
@@ -72,16 +70,13 @@ impl Lines {
         BadInput(format!("{}, line {number}: {problem}", self.name))
     }
 
-    /// Reads on.
-    pub fn next_chunk(&mut self) -> Chunk {
+    /// Reads on, at most so many lines.
+    pub fn next_chunk(&mut self, most: usize) -> Chunk {
         let mut chunk = Chunk {
             first: self.read + 1,
             ..Chunk::default()
         };
-        while chunk.end.is_none()
-            && chunk.lines.len() < CHUNK_LINES
-            && chunk.bytes.len() <= CHUNK_BYTES
-        {
+        while chunk.end.is_none() && chunk.lines.len() < most && chunk.bytes.len() <= CHUNK_BYTES {
             match self.line(&mut chunk.bytes) {
                 Ok(Some(line)) => chunk.lines.extend(line),
                 Ok(None) => chunk.end = Some(Ok(())),
