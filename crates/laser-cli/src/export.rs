@@ -60,10 +60,12 @@ pub fn run(args: Args) -> Result<()> {
 fn dtype(name: &str) -> Result<WeightType, String> {
     use WeightType::{Bfloat16, Float16, Float32};
     let types = [Float32, Float16, Bfloat16].into_iter();
-    types
-        .clone()
-        .find(|t| t.name() == name)
-        .ok_or_else(|| format!("expected {}", types.map(WeightType::name).collect::<Vec<_>>().join(", ")))
+    types.clone().find(|t| t.name() == name).ok_or_else(|| {
+        format!(
+            "expected {}",
+            types.map(WeightType::name).collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// Bytes, as transformers writes sizes: a whole number with a unit, decimal (KB, MB, GB) or binary
@@ -101,7 +103,16 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "GB", "-1GB", "0", "0KB", "1.5GB", "5TB", "99999999999GB"] {
+        for text in [
+            "",
+            "GB",
+            "-1GB",
+            "0",
+            "0KB",
+            "1.5GB",
+            "5TB",
+            "99999999999GB",
+        ] {
             assert!(size(text).unwrap_err().contains("such as 5GB"), "{text}");
         }
     }

@@ -392,7 +392,14 @@ impl<B: Backend> Decoder<B> {
         };
         for pair in adapter.of(tensor) {
             let b = &adapter.values[pair.a + 1];
-            add_pair(backend, &adapter.lora, &pair.target, &pair.packed_a, b, merged);
+            add_pair(
+                backend,
+                &adapter.lora,
+                &pair.target,
+                &pair.packed_a,
+                b,
+                merged,
+            );
         }
     }
 

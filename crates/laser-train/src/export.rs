@@ -65,7 +65,7 @@ pub fn export(model: &str, out: &Path, options: &ExportOptions) -> Result<Export
     };
     let dtype = options.dtype.or(config.stored_dtype).unwrap_or_default();
     for (i, spec) in layout.tensors.iter().enumerate() {
-        check(spec, &tensor(i), dtype).map_err(|problem| TrainError::file(&dir, problem))?;
+        check(spec, &tensor(i), dtype).map_err(|problem| refused(&dir, problem))?;
     }
     folder_atomically(out, |folder| {
         files.write(folder, dtype.name())?;
@@ -75,7 +75,12 @@ pub fn export(model: &str, out: &Path, options: &ExportOptions) -> Result<Export
             write_atomically(&folder.join(LASER), &bytes)?;
         }
         let weights = checkpoint::Source::new(&layout.tensors, tensor);
-        Ok(write_weights(folder, &weights, dtype, options.max_shard_bytes)?)
+        Ok(write_weights(
+            folder,
+            &weights,
+            dtype,
+            options.max_shard_bytes,
+        )?)
     })?;
     Ok(Exported {
         dtype,
@@ -85,19 +90,26 @@ pub fn export(model: &str, out: &Path, options: &ExportOptions) -> Result<Export
     })
 }
 
+fn refused(path: &Path, problem: String) -> TrainError {
+    TrainError::Export {
+        path: path.to_owned(),
+        problem,
+    }
+}
+
 /// Only a folder that is not there, or empty, is written to.
 fn refuse_used(out: &Path) -> Result<(), TrainError> {
     if out.file_name().is_none() {
-        return Err(TrainError::file(out, "not the name of a new folder"));
+        return Err(refused(out, "not the name of a new folder".into()));
     }
     let used = match std::fs::read_dir(out) {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => out.exists(),
     };
     match used {
-        true => Err(TrainError::file(
+        true => Err(refused(
             out,
-            "there is something already; remove it, or name another folder",
+            "there is something already; remove it, or name another folder".into(),
         )),
         false => Ok(()),
     }
@@ -105,7 +117,10 @@ fn refuse_used(out: &Path) -> Result<(), TrainError> {
 
 /// What of a tensor a type cannot hold.
 fn check(spec: &TensorSpec, values: &[f32], dtype: WeightType) -> Result<(), String> {
-    let Some(i) = values.iter().position(|w| !dtype.holds(*w) || !w.is_finite()) else {
+    let Some(i) = values
+        .iter()
+        .position(|w| !dtype.holds(*w) || !w.is_finite())
+    else {
         return Ok(());
     };
     let part = spec.parts.iter().find(|p| spec.part_range(p).contains(&i));

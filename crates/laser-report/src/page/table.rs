@@ -17,9 +17,13 @@ struct Row {
 
 /// The table of all metrics; those that neither model has are left out.
 pub fn metrics(summary: &Summary) -> String {
-    let loss = row("loss, nats per token", Unit::Plain, Good::Lower, summary, |m| {
-        m.loss
-    });
+    let loss = row(
+        "loss, nats per token",
+        Unit::Plain,
+        Good::Lower,
+        summary,
+        |m| m.loss,
+    );
     let scored = !loss.known();
     let groups = [
         ("Written responses", vec![loss]),

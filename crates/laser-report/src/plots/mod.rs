@@ -8,8 +8,8 @@ mod time;
 mod training;
 mod votes;
 
+pub use imitation::imitation;
 pub use scores::scores;
 pub use time::seconds;
-pub use imitation::imitation;
 pub use training::{health, length, log_probabilities, reward, self_verification, warm_start};
 pub use votes::voting;

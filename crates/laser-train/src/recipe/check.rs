@@ -317,7 +317,9 @@ impl Recipe {
         }
         if l.train_token && !self.uses_self_reward_token() {
             let problem = match self.is_supervised() {
-                true => "there is no token whose row could be trained; name self_reward.token and set supervised.self_reward_weight",
+                true => {
+                    "there is no token whose row could be trained; name self_reward.token and set supervised.self_reward_weight"
+                }
                 false => "there is no self_reward.token whose row could be trained",
             };
             return c.fail("lora.train_token", "true".into(), problem);
