@@ -223,11 +223,13 @@ fn imitation_cost(plan: &Plan, learned: ImitationPlan) -> String {
             problems.div_ceil(plan.responses)
         );
     }
-    text += &format!(
-        "#   tests        the loss of written responses, and {} sampled responses: {:.0} s\n",
-        plan.tests.0, plan.tests.1
-    );
-    text
+    // Without answers nothing is sampled.
+    let sampled = match plan.tests.0 {
+        0 => String::new(),
+        n => format!(", and {n} sampled responses"),
+    };
+    let seconds = plan.tests.1;
+    text + &format!("#   tests        the loss of written responses{sampled}: {seconds:.0} s\n")
 }
 
 /// Reads a recipe file or a built-in recipe, with the settings of the command line.

@@ -146,6 +146,53 @@ fn a_full_run_has_every_section_and_every_figure_drawn() {
 }
 
 #[test]
+fn a_run_on_written_responses_has_its_losses_and_no_empty_figure() {
+    let summary = r#"{"recipe": "sft", "steps": 4,
+        "base": {"loss": {"value": 4.0, "low": 3.9, "high": 4.1}, "accuracy": {"value": null}},
+        "final": {"loss": {"value": 0.5, "low": 0.4, "high": 0.6}, "accuracy": {"value": null},
+                  "maj_at": {"1": {"value": null}}}}"#;
+    let line = |step: u64, prepared: bool| {
+        let mut line = serde_json::json!({
+            "step": step, "seconds": {"train": 0.1}, "sft/loss": 4.0 / step as f64,
+            "optim/grad_norm": 1.0, "optim/lr": 1e-3,
+        });
+        if prepared {
+            line["sft/self_logp"] = (-3.0 * step as f64).into();
+        }
+        format!("{line}\n")
+    };
+    let page = |prepared| {
+        let files = Files {
+            summary: summary.to_owned(),
+            metrics: Some((1..5).map(|step| line(step, prepared)).collect()),
+            evals: Some("{\"step\": 2, \"loss\": {\"value\": 1.5}}\n".to_owned()),
+            ..Files::default()
+        };
+        render(&RunData::parse(&files, Path::new("run")).unwrap())
+    };
+    let html = page(false);
+    assert_finite(&html);
+    assert_balanced(&html);
+    for id in ["loss", "grad-norm", "learning-rate", "seconds"] {
+        assert!(html.contains(&format!("<figure id=\"{id}\">")), "{id}");
+    }
+    assert!(html.contains("held-out, step 2: 1.5"));
+    assert!(html.contains("fell from 4.000 to 0.500"));
+    assert_eq!(html.matches("<article class=\"card\">").count(), 1);
+    for absent in [
+        "Accuracy",
+        "accuracy",
+        "0.0\u{a0}%",
+        "measured none",
+        "elf-verification",
+        "no judged",
+    ] {
+        assert!(!html.contains(absent), "{absent:?} is on the page");
+    }
+    assert!(page(true).contains("<figure id=\"prepared\">"));
+}
+
+#[test]
 fn markup_in_the_data_stays_text() {
     let dir = TempDir::new().unwrap();
     let evil = synthetic::INJECTION;

@@ -41,6 +41,14 @@ pub enum TrainError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// A model that cannot be exported as asked.
+    #[error("{path}: {problem}")]
+    Export {
+        /// The model's folder, or the one to be made.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// The numbers broke down.
     #[error("{phase} step {step}: {what}; {remedy}")]
     Diverged {
@@ -162,6 +170,7 @@ impl TrainError {
                 | TrainError::Input(_)
                 | TrainError::Hub(_)
                 | TrainError::Task(_)
+                | TrainError::Export { .. }
         )
     }
 }

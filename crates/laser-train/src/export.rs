@@ -65,7 +65,7 @@ pub fn export(model: &str, out: &Path, options: &ExportOptions) -> Result<Export
     };
     let dtype = options.dtype.or(config.stored_dtype).unwrap_or_default();
     for (i, spec) in layout.tensors.iter().enumerate() {
-        check(spec, &tensor(i), dtype).map_err(|problem| TrainError::file(&dir, problem))?;
+        check(spec, &tensor(i), dtype).map_err(|problem| refused(&dir, problem))?;
     }
     folder_atomically(out, |folder| {
         files.write(folder, dtype.name())?;
@@ -90,19 +90,26 @@ pub fn export(model: &str, out: &Path, options: &ExportOptions) -> Result<Export
     })
 }
 
+fn refused(path: &Path, problem: String) -> TrainError {
+    TrainError::Export {
+        path: path.to_owned(),
+        problem,
+    }
+}
+
 /// Only a folder that is not there, or empty, is written to.
 fn refuse_used(out: &Path) -> Result<(), TrainError> {
     if out.file_name().is_none() {
-        return Err(TrainError::file(out, "not the name of a new folder"));
+        return Err(refused(out, "not the name of a new folder".into()));
     }
     let used = match std::fs::read_dir(out) {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => out.exists(),
     };
     match used {
-        true => Err(TrainError::file(
+        true => Err(refused(
             out,
-            "there is something already; remove it, or name another folder",
+            "there is something already; remove it, or name another folder".into(),
         )),
         false => Ok(()),
     }

@@ -1,7 +1,9 @@
 //! The whole program, as a user runs it.
 
+mod export;
 #[cfg(unix)]
 mod kill;
+mod sft;
 #[cfg(unix)]
 mod unix;
 mod verify;

@@ -21,7 +21,7 @@ pub fn responses(all: &[Response]) -> String {
     let body = if chosen.is_empty() {
         "<p class=\"none\">The run has no judged responses in results.jsonl.</p>\n".to_owned()
     } else {
-        let cards: String = chosen.into_iter().map(card).collect();
+        let cards: String = chosen.into_iter().map(|r| card(r, scored)).collect();
         format!("<div id=\"samples\">\n{cards}</div>\n")
     };
     format!(
@@ -60,7 +60,7 @@ fn spread<'a>(sorted: &[&'a Response], n: usize) -> Vec<&'a Response> {
         .collect()
 }
 
-fn card(response: &Response) -> String {
+fn card(response: &Response, scored: bool) -> String {
     let right = response.correct == Some(true);
     let agrees = response.self_reward.map(|s| (s > 0.5) == right);
     let text = |t: &Option<String>| escape(t.as_deref().unwrap_or("—")).into_owned();
@@ -90,7 +90,10 @@ fn card(response: &Response) -> String {
         index = response.index,
         class = if right { "better" } else { "worse" },
         mark = if right { "✓ right" } else { "✗ wrong" },
-        bar = score_bar(response.self_reward, agrees),
+        bar = match scored {
+            true => score_bar(response.self_reward, agrees),
+            false => String::new(),
+        },
         prompt = shortened(response.prompt.as_deref().unwrap_or("—"), response.index),
         answer = shortened(response.response.as_deref().unwrap_or("—"), response.index),
     )

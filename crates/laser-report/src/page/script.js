@@ -7,6 +7,10 @@
   var bar = document.createElement("div");
   bar.className = "controls";
 
+  var scored = cards.some(function (card) {
+    return card.dataset.agrees !== "unknown";
+  });
+
   function select(label, options) {
     var box = document.createElement("label");
     var field = document.createElement("select");
@@ -22,13 +26,11 @@
     ["all", "all"],
     ["right", "right"],
     ["wrong", "wrong"],
-    ["false", "score disagrees"],
-  ]);
-  var sort = select("Sort by", [
-    ["score", "self-reward"],
+  ].concat(scored ? [["false", "score disagrees"]] : []));
+  var sort = select("Sort by", (scored ? [["score", "self-reward"]] : []).concat([
     ["length", "length"],
     ["index", "file order"],
-  ]);
+  ]));
   var tally = document.createElement("output");
   bar.append(tally);
 
