@@ -396,3 +396,36 @@ impl<'a> Summary<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use laser_train::Recipe;
+
+    fn candidate(logps: &[f32]) -> Candidate {
+        Candidate {
+            token: "<|\"z\"|>".into(),
+            token_id: 7,
+            reference: TokenReference::measure(logps).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_lines_for_a_recipe_are_a_recipe() {
+        for (logps, beta_v, c_ref) in [
+            (&[-24.0, -24.25][..], 0.1, CRef::Given(-24.125)),
+            (&[-23.0, -25.0], 0.1, CRef::Measured(Measure::Reference)),
+            (&[-10.0, -10.0], 0.07, CRef::Given(-10.0)),
+        ] {
+            let candidate = candidate(logps);
+            let advice = Advice::new(&candidate, beta_v);
+            let recipe = Recipe::parse("r.toml", &snippet(&candidate, &advice), &[]).unwrap();
+            let s = recipe.self_reward;
+            assert_eq!((s.token.as_str(), s.c_ref), ("<|\"z\"|>", c_ref));
+            assert_eq!(s.beta_v, advice.beta_v);
+            assert_eq!(advice.beta_v == beta_v, advice.holds);
+            let excess = candidate.reference.partition_excess(s.beta_v);
+            assert!(excess <= MAX_PARTITION_EXCESS);
+        }
+    }
+}

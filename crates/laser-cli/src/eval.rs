@@ -47,7 +47,7 @@ pub struct Args {
     #[command(flatten)]
     data: DataArgs,
     /// Responses to each problem
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     n: u32,
     #[command(flatten)]
     sampling: SamplingArgs,
@@ -60,7 +60,12 @@ pub struct Args {
     )]
     ks: Vec<u32>,
     /// Resamples of the intervals; 0 leaves them out
-    #[arg(long, default_value_t = 1000, value_name = "N")]
+    #[arg(
+        long,
+        default_value_t = 1000,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(..=1_000_000)
+    )]
     bootstrap: u32,
     /// Folder for results.jsonl and summary.json
     #[arg(long, value_name = "DIR")]

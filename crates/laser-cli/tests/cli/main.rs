@@ -1,7 +1,12 @@
 //! The whole program, as a user runs it.
 
+mod calibrate;
+mod eval;
+mod generate;
 #[cfg(unix)]
 mod kill;
+mod models;
+mod score;
 #[cfg(unix)]
 mod unix;
 mod verify;
@@ -356,7 +361,17 @@ fn a_report_of_a_folder_without_a_run_names_the_missing_file() {
 #[test]
 fn every_command_shows_examples() {
     let dir = workplace();
-    for command in ["train", "report", "verify", "bench"] {
+    let commands = [
+        "train",
+        "report",
+        "verify",
+        "bench",
+        "score",
+        "generate",
+        "eval",
+        "calibrate",
+    ];
+    for command in commands {
         let output = laser(dir.path(), &[command, "--help"]);
         assert!(output.status.success());
         let help = stdout(&output);
