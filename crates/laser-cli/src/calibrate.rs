@@ -1,28 +1,26 @@
 //! `laser calibrate`.
 
+mod advice;
+mod report;
+
 use anyhow::{Result, bail};
-use comfy_table::{CellAlignment, Table, presets};
 use laser_data::Wanted;
 use laser_rl::SelfReward;
 use laser_rollout::{Generation, SelfRewardPosition};
 use laser_train::{
-    CRef, Candidate, Exchange, LanguageModel, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, Measure,
-    SelfRewardToken, TestSet, TokenReference, best_candidate, check_writable,
+    Candidate, Exchange, LanguageModel, SelfRewardToken, TestSet, TokenReference, best_candidate,
+    check_writable,
 };
-use serde::Serialize;
 
 use crate::answer::{DataArgs, ModelArgs, SamplingArgs, bad_input, progress, words};
-use crate::screen::shorten;
 use crate::{BadInput, output};
+use advice::Advice;
+use report::{Summary, show};
 
 /// Responses for each thread that are sampled at once.
 const RESPONSES: usize = 128;
 /// Tokens that are scored at once.
 const BATCH_TOKENS: usize = 4096;
-/// Finished responses from which on the mean is good enough.
-const ENOUGH: usize = 300;
-/// Candidates in the table.
-const SHOWN: usize = 10;
 
 /// Proposes the token and the constant of the self-reward for a model
 ///
@@ -179,58 +177,6 @@ fn candidates(
     measured.collect()
 }
 
-/// What is recommended, and why.
-struct Advice {
-    /// The β_v that was asked for, or the smallest that would do.
-    beta_v: f32,
-    /// Whether log Z ≈ 0 holds at the β_v that was asked for.
-    holds: bool,
-    /// Built-in noise of the score at the recommended β_v.
-    noise: f64,
-    why: String,
-}
-
-impl Advice {
-    fn new(chosen: &Candidate, asked: f32) -> Self {
-        let r = &chosen.reference;
-        let excess = r.partition_excess(asked);
-        let holds = excess <= MAX_PARTITION_EXCESS;
-        let beta_v = match holds {
-            true => asked,
-            false => r.smallest_beta_v(MAX_PARTITION_EXCESS) as f32,
-        };
-        let noise = r.noise(beta_v);
-        let why = match holds {
-            true => format!(
-                "{} has the least built-in noise ({noise:.4}) of the tokens whose Z − 1 is at most {MAX_PARTITION_EXCESS:.0e} (its own is {excess:.1e})",
-                chosen.token
-            ),
-            false => format!(
-                "no token is rare enough at beta_v = {asked}; the rarest, {}, has Z − 1 = {excess:.1e} where {MAX_PARTITION_EXCESS:.0e} is the most, and would do with --beta-v {beta_v} or more",
-                chosen.token,
-            ),
-        };
-        Advice {
-            beta_v,
-            holds,
-            noise,
-            why,
-        }
-    }
-
-    /// Whether a constant c_ref is good enough.
-    fn constant(&self) -> bool {
-        self.noise <= MAX_SCORE_NOISE
-    }
-
-    fn c_ref(&self, chosen: &Candidate) -> CRef {
-        match self.constant() {
-            true => CRef::Given(chosen.reference.mean),
-            false => CRef::Measured(Measure::Reference),
-        }
-    }
-}
-
 fn token(chosen: &Candidate, beta_v: f32) -> SelfRewardToken {
     SelfRewardToken {
         token: chosen.token.clone(),
@@ -240,159 +186,5 @@ fn token(chosen: &Candidate, beta_v: f32) -> SelfRewardToken {
             c_ref: chosen.reference.mean,
         },
         position: SelfRewardPosition::AfterEos,
-    }
-}
-
-fn show(
-    args: &Args,
-    candidates: &[Candidate],
-    chosen: &Candidate,
-    advice: &Advice,
-    finished: usize,
-) {
-    let mut order: Vec<&Candidate> = candidates.iter().collect();
-    let noise = |c: &Candidate| c.reference.noise(args.beta_v);
-    let usable = |c: &Candidate| c.reference.partition_excess(args.beta_v) <= MAX_PARTITION_EXCESS;
-    order.sort_by(|a, b| {
-        usable(b)
-            .cmp(&usable(a))
-            .then(noise(a).total_cmp(&noise(b)))
-    });
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["token", "log π mean", "std", "min", "max", "Z − 1", "noise"]);
-    for c in order.iter().take(SHOWN) {
-        let r = &c.reference;
-        table.add_row([
-            shorten(&c.token, 30),
-            format!("{:.3}", r.mean),
-            format!("{:.3}", r.std),
-            format!("{:.3}", r.min),
-            format!("{:.3}", r.max),
-            format!("{:.1e}", r.partition_excess(args.beta_v)),
-            format!("{:.4}", noise(c)),
-        ]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    output::log(table);
-    if candidates.len() > SHOWN {
-        output::log(format_args!("{SHOWN} of {} candidates", candidates.len()));
-    }
-    if finished < ENOUGH {
-        output::log(format_args!(
-            "warning: {finished} finished responses, fewer than {ENOUGH}: the mean is uncertain; raise --pairs or --max-new-tokens"
-        ));
-    }
-    output::log(&advice.why);
-    if !advice.constant() {
-        output::log(format_args!(
-            "warning: log π({}) varies so much that a constant c_ref alone puts a noise of {:.3} on the score (more than {MAX_SCORE_NOISE}); \
-             train against the reference model's own log-probability of each response instead, c_ref = \"reference\"",
-            chosen.token, advice.noise
-        ));
-    }
-    output::log(format_args!(
-        "\nfor a recipe:\n\n{}",
-        snippet(chosen, advice)
-    ));
-}
-
-/// The lines of a recipe.
-fn snippet(chosen: &Candidate, advice: &Advice) -> String {
-    let c_ref = match advice.c_ref(chosen) {
-        // With a point, which TOML wants of a number that is no integer.
-        CRef::Given(c) => format!("{c:?}"),
-        CRef::Measured(_) => "\"reference\"".into(),
-    };
-    // A JSON string is a TOML basic string.
-    let token = serde_json::Value::from(chosen.token.as_str());
-    let beta_v = advice.beta_v;
-    format!("[self_reward]\ntoken = {token}\nbeta_v = {beta_v:?}\nc_ref = {c_ref}")
-}
-
-/// What is written to standard output.
-#[derive(Serialize)]
-struct Summary<'a> {
-    model: &'a str,
-    data: &'a [String],
-    pairs: u32,
-    finished: usize,
-    beta_v: f32,
-    holds: bool,
-    chosen: Row<'a>,
-    recommended: Recommended,
-    why: &'a str,
-    candidates: Vec<Row<'a>>,
-}
-
-/// Values for a recipe.
-#[derive(Serialize)]
-struct Recommended {
-    beta_v: f32,
-    c_ref: CRef,
-}
-
-/// A candidate at the β_v that was asked for.
-#[derive(Serialize)]
-struct Row<'a> {
-    token: &'a str,
-    token_id: u32,
-    mean: f32,
-    std: f32,
-    min: f32,
-    max: f32,
-    partition_excess: f64,
-    noise: f64,
-    smallest_beta_v: f64,
-    holds: bool,
-}
-
-impl<'a> Row<'a> {
-    fn new(c: &'a Candidate, beta_v: f32) -> Self {
-        let r = &c.reference;
-        let partition_excess = r.partition_excess(beta_v);
-        Row {
-            token: &c.token,
-            token_id: c.token_id,
-            mean: r.mean,
-            std: r.std,
-            min: r.min,
-            max: r.max,
-            partition_excess,
-            noise: r.noise(beta_v),
-            smallest_beta_v: r.smallest_beta_v(MAX_PARTITION_EXCESS),
-            holds: partition_excess <= MAX_PARTITION_EXCESS,
-        }
-    }
-}
-
-impl<'a> Summary<'a> {
-    fn new(
-        args: &'a Args,
-        candidates: &'a [Candidate],
-        chosen: &'a Candidate,
-        advice: &'a Advice,
-        finished: usize,
-    ) -> Self {
-        Summary {
-            model: &args.model.model,
-            data: &args.data.data,
-            pairs: args.pairs,
-            finished,
-            beta_v: args.beta_v,
-            holds: advice.holds,
-            chosen: Row::new(chosen, args.beta_v),
-            recommended: Recommended {
-                beta_v: advice.beta_v,
-                c_ref: advice.c_ref(chosen),
-            },
-            why: &advice.why,
-            candidates: candidates
-                .iter()
-                .map(|c| Row::new(c, args.beta_v))
-                .collect(),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! `laser eval`.
 
-use std::collections::BTreeMap;
+mod parts;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -9,13 +10,14 @@ use laser_data::Wanted;
 use laser_rl::{Calibration, EvalOptions, Evaluation};
 use laser_rollout::Sampling;
 use laser_train::{
-    EvalResult, LanguageModel, Origin, SampleRow, SelfRewardToken, TestSet, create_folder,
-    evaluate, write_atomically,
+    EvalResult, LanguageModel, SampleRow, SelfRewardToken, TestSet, create_folder, evaluate,
+    write_atomically,
 };
 use serde::Serialize;
 
 use crate::answer::{DataArgs, ModelArgs, SamplingArgs, bad_input, progress, words};
 use crate::{BadInput, output, summary};
+use parts::{Parts, parts};
 
 /// Responses for each thread that are sampled at once.
 const RESPONSES: usize = 128;
@@ -47,7 +49,7 @@ pub struct Args {
     #[command(flatten)]
     data: DataArgs,
     /// Responses to each problem
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     n: u32,
     #[command(flatten)]
     sampling: SamplingArgs,
@@ -60,7 +62,12 @@ pub struct Args {
     )]
     ks: Vec<u32>,
     /// Resamples of the intervals; 0 leaves them out
-    #[arg(long, default_value_t = 1000, value_name = "N")]
+    #[arg(
+        long,
+        default_value_t = 1000,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(..=1_000_000)
+    )]
     bootstrap: u32,
     /// Folder for results.jsonl and summary.json
     #[arg(long, value_name = "DIR")]
@@ -225,41 +232,6 @@ fn answers(
     }
     bar.finish_and_clear();
     Ok(groups)
-}
-
-/// The numbers of parts of the problems, by name.
-type Parts = BTreeMap<String, Part>;
-
-/// Some of the problems.
-#[derive(Serialize)]
-struct Part {
-    problems: usize,
-    metrics: Evaluation,
-}
-
-/// The problems that share a name, those without one left out; none where all share the same.
-fn parts<'a>(
-    set: &'a TestSet,
-    groups: &[Vec<SampleRow>],
-    options: &EvalOptions,
-    name: impl Fn(&'a Origin) -> Option<&'a str>,
-) -> Parts {
-    let mut parts: BTreeMap<&str, Vec<Vec<SampleRow>>> = BTreeMap::new();
-    for (origin, group) in set.origins().zip(groups) {
-        if let Some(name) = name(origin) {
-            parts.entry(name).or_default().push(group.clone());
-        }
-    }
-    let whole = parts.values().any(|p| p.len() == groups.len());
-    let parts = parts.into_iter().filter(|_| !whole);
-    let measured = parts.map(|(name, groups)| {
-        let part = Part {
-            problems: groups.len(),
-            metrics: evaluate(groups, options).metrics,
-        };
-        (name.to_owned(), part)
-    });
-    measured.collect()
 }
 
 fn show(metrics: &Evaluation, sources: &Parts, levels: &Parts, self_reward: bool) {

@@ -52,7 +52,7 @@ pub struct Args {
     #[command(flatten)]
     template: Template,
     /// Responses to each prompt
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     n: u32,
     #[command(flatten)]
     sampling: SamplingArgs,

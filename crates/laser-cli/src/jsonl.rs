@@ -88,9 +88,8 @@ impl Streams {
                     return Err(lines.bad(index + 1, &problem).into());
                 }
             }
-            match chunk.end {
-                Some(end) => return Ok(end?),
-                None => {}
+            if let Some(end) = chunk.end {
+                return Ok(end?);
             }
         }
     }

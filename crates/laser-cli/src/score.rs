@@ -20,7 +20,7 @@ const EXPECTED: &str = r#"{"ids": [numbers]}, {"messages": [...], "response": st
 /// Reads JSON lines and writes, in the same order, {"logprobs": [...], "self_logprob": number or
 /// null, "self_reward": number or null}. Logarithms are natural. A line is one of
 ///
-///   {"ids": [...]}  logprobs[i] is log p(ids[i+1] | ids[..=i]): one number less than there are ids
+///   {"ids": [...]}  logprobs are those of every id but the first: one number less than ids
 ///
 ///   {"messages": [...], "response": "..."}  the conversation goes through the chat template, and
 ///   logprobs are those of the response's tokens, with the token that ends it

@@ -1,5 +1,7 @@
 //! A model that answers and scores, against PyTorch's numbers in fixtures/.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use laser_data::{Settings, Source, Wanted};
@@ -379,4 +381,43 @@ fn all_candidates_are_read_at_once_as_one_by_one() {
     let refused = |token: &str| model.candidates(false, &[token.into()]).unwrap_err();
     assert!(refused("<|nowhere|>").to_string().contains("no such token"));
     assert!(refused("<|end_of_text|>").to_string().contains("EOS"));
+}
+
+#[test]
+fn a_checkpoint_of_a_run_scores_its_responses_to_the_bit_as_the_run_did() {
+    let at_eos = [
+        "self_reward.position='at_eos'",
+        "self_reward.allow_partition_excess=true",
+    ];
+    let lora = ["lora.rank=2", "lora.alpha=4", "lora.train_token=true"];
+    for (settings, position) in [
+        (&[][..], SelfRewardPosition::AfterEos),
+        (&at_eos, SelfRewardPosition::AtEos),
+        (&lora, SelfRewardPosition::AfterEos),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let outcome = common::train(common::recipe(settings), dir.path(), None);
+        let model = load(&outcome.checkpoint);
+        assert_eq!(model.self_reward.as_ref().unwrap().position, position);
+        let text = std::fs::read_to_string(dir.path().join("results.jsonl")).unwrap();
+        let mut scored = 0;
+        for line in text.lines() {
+            let row: laser_train::SampleRow = serde_json::from_str(line).unwrap();
+            let prompt = model.plain_prompt(&row.prompt).unwrap();
+            let response = model.response_ids(&row.response, false).unwrap();
+            // A text does not show a special token that was sampled on the way.
+            if row.finish != "stop" || response.len() != row.length {
+                continue;
+            }
+            let exchange = Exchange {
+                prompt: &prompt,
+                response: &response,
+            };
+            let score = model.score(&[exchange], 99).unwrap().remove(0);
+            assert_eq!(score.self_logprob, row.self_logprob);
+            assert_eq!(score.self_reward, row.self_reward);
+            scored += 1;
+        }
+        assert!(scored > 5, "{scored} responses ended");
+    }
 }

@@ -1,8 +1,13 @@
 //! The whole program, as a user runs it.
 
+mod calibrate;
+mod eval;
 mod export;
+mod generate;
 #[cfg(unix)]
 mod kill;
+mod models;
+mod score;
 mod sft;
 #[cfg(unix)]
 mod unix;
@@ -358,7 +363,17 @@ fn a_report_of_a_folder_without_a_run_names_the_missing_file() {
 #[test]
 fn every_command_shows_examples() {
     let dir = workplace();
-    for command in ["train", "report", "verify", "bench"] {
+    let commands = [
+        "train",
+        "report",
+        "verify",
+        "bench",
+        "score",
+        "generate",
+        "eval",
+        "calibrate",
+    ];
+    for command in commands {
         let output = laser(dir.path(), &[command, "--help"]);
         assert!(output.status.success());
         let help = stdout(&output);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
+use laser_data::{Chat, Data, DataError, LoadReport, Settings, Wanted};
 use laser_rollout::{Generation, Request};
 
 use super::LanguageModel;
@@ -85,7 +85,12 @@ impl TestSet {
         let problems = data.test.as_ref().map_or(&[][..], |test| test.problems());
         let question = |p: &laser_data::Problem| {
             let (prompt, ids) = ids(p)?;
-            model.check_ids(&ids, max_new_tokens)?;
+            model
+                .check_ids(&ids, max_new_tokens)
+                .map_err(|e| DataError::Row {
+                    place: p.place.clone(),
+                    problem: e.to_string(),
+                })?;
             Ok(Question {
                 problem: Problem {
                     task: FILES,
@@ -149,8 +154,8 @@ impl TestSet {
 }
 
 impl LanguageModel {
-    /// Answers problems `range` of a set and checks the answers, as the test of a run of the same
-    /// seed does: the responses are the same.
+    /// Answers problems `range` of a set and checks the answers, by the one rule of training and
+    /// tests. A response depends on its problem's place in the set and the seed, not on the range.
     ///
     /// # Errors
     /// Those of [`sample`](Self::sample).
