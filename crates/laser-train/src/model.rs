@@ -3,6 +3,7 @@
 mod candidates;
 mod input;
 mod laser_json;
+mod score;
 mod test_set;
 mod token_reference;
 
@@ -10,11 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use laser_kernels::Cpu;
-use laser_model::{Decoder, GenerationDefaults, Message, Retain, Text, Workspace};
-use laser_rollout::score::{Sequence, score};
+use laser_model::{Decoder, GenerationDefaults, Message, Text};
 use laser_rollout::{
     Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, Sampling,
-    SelfRewardPosition,
 };
 use serde_json::{Map, Value};
 
@@ -25,6 +24,7 @@ use crate::problems::encode;
 pub use candidates::{Candidate, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, best_candidate};
 pub use input::InputError;
 pub use laser_json::{SelfRewardToken, check_writable};
+pub use score::{Exchange, Scored};
 pub use test_set::{Origin, TestSet};
 pub use token_reference::TokenReference;
 
@@ -51,27 +51,6 @@ pub struct LanguageModel {
     /// The folder that it was read from.
     dir: PathBuf,
     memory: Memory,
-}
-
-/// A prompt with a response to it, as ids.
-#[derive(Clone, Copy, Debug)]
-pub struct Exchange<'a> {
-    /// Not empty.
-    pub prompt: &'a [u32],
-    /// Its stop token included, if it ended; may be empty.
-    pub response: &'a [u32],
-}
-
-/// What a model says of a given response.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scored {
-    /// log p of each id of the response, nats.
-    pub logprobs: Vec<f32>,
-    /// log p(z_c) at the last id, nats; `None` unless that is a stop token and the model has a
-    /// self-reward.
-    pub self_logprob: Option<f32>,
-    /// r_s, where there is a log p(z_c).
-    pub self_reward: Option<f32>,
 }
 
 /// A sampled response.
@@ -243,70 +222,5 @@ impl LanguageModel {
     fn self_reward_of(&self, logprob: Option<f32>) -> Option<f32> {
         let token = self.self_reward.as_ref()?;
         logprob.map(|logprob| token.rule.score(logprob))
-    }
-
-    /// Scores given responses, at most `max_tokens` tokens at a time, which changes no number.
-    ///
-    /// # Errors
-    /// Ids that [`check_ids`](Self::check_ids) refuses, and weights that are not numbers.
-    pub fn score(
-        &self,
-        exchanges: &[Exchange],
-        max_tokens: usize,
-    ) -> Result<Vec<Scored>, TrainError> {
-        let token = self.self_reward.as_ref();
-        let position = token.map(|t| t.position).unwrap_or_default();
-        let sequences = exchanges.iter().map(|e| {
-            let ids = if e.response.is_empty() {
-                e.prompt
-            } else {
-                e.response
-            };
-            // Before the first token there is no distribution that could be read.
-            let readable = position == SelfRewardPosition::AfterEos || !e.response.is_empty();
-            Sequence {
-                self_reward_token: token
-                    .map(|t| t.token_id)
-                    .filter(|_| readable && self.ends(ids)),
-                ..Sequence::plain(e.prompt, e.response)
-            }
-        });
-        let sequences: Vec<Sequence> = sequences.collect();
-        self.check_exchanges(exchanges)?;
-        let mut ws = Workspace::new(&self.cpu, &self.decoder.config, Retain::Nothing);
-        let (cpu, decoder) = (&self.cpu, &self.decoder);
-        let scores = score(cpu, decoder, &mut ws, &sequences, position, max_tokens);
-        let scored = scores.into_iter().map(|s| {
-            self.check_numbers(s.logprobs.iter().chain(&s.self_logprob))?;
-            Ok(Scored {
-                self_reward: self.self_reward_of(s.self_logprob),
-                logprobs: s.logprobs,
-                self_logprob: s.self_logprob,
-            })
-        });
-        scored.collect()
-    }
-
-    fn check_exchanges(&self, exchanges: &[Exchange]) -> Result<(), TrainError> {
-        for e in exchanges {
-            if e.prompt.is_empty() {
-                return Err(InputError::Empty.into());
-            }
-            self.check_ids(&[e.prompt, e.response].concat(), 0)?;
-        }
-        Ok(())
-    }
-
-    fn check_numbers<'a>(
-        &self,
-        mut logps: impl Iterator<Item = &'a f32>,
-    ) -> Result<(), TrainError> {
-        match logps.find(|l| !l.is_finite()) {
-            None => Ok(()),
-            Some(l) => Err(TrainError::file(
-                &self.dir,
-                format!("a log-probability is {l}: the weights of the model have diverged"),
-            )),
-        }
     }
 }
