@@ -184,9 +184,19 @@ impl<'a> Run<'a> {
             Found::Checkpoint(checkpoint, state) => self.resume(cpu, checkpoint, state)?,
             Found::Nothing => self.start(cpu)?,
         };
-        start
-            .trainer()
-            .test_problems(self.recipe.evaluation.problems)?;
+        let tests = start.trainer();
+        let tests = tests.test_problems(self.recipe.evaluation.problems)?;
+        if tests
+            .iter()
+            .all(|p| p.gold.is_empty() && p.solution.is_empty())
+        {
+            return Err(TrainError::Value {
+                place: format!("recipe {}", self.recipe.name),
+                key: "data.test".into(),
+                value: format!("{} problems", tests.len()),
+                problem: "none has a response or an answer, so there is nothing to test; name the columns that hold them in data.columns".into(),
+            });
+        }
         let earlier_test = match start {
             Start::Reinforce(_, 1..) => Some(self.load_base_test()?),
             _ => None,

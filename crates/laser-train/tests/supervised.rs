@@ -284,6 +284,22 @@ fn responses_without_answers_are_tested_by_their_loss_alone_and_empty_ones_are_l
 }
 
 #[test]
+fn test_problems_with_nothing_to_test_are_refused_before_the_folder_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = dir.path().join("bare.jsonl");
+    std::fs::write(&rows, json!({"prompt": "Say it."}).to_string()).unwrap();
+    let out = dir.path().join("run");
+    let recipe = files(&[&format!("data.test=['{}']", rows.display())]);
+    let error = run(recipe, options(&out)).unwrap_err();
+    assert!(error.is_bad_input() && !out.exists());
+    let error = error.to_string();
+    assert!(
+        error.contains("data.test") && error.contains("data.columns"),
+        "{error}"
+    );
+}
+
+#[test]
 fn epochs_become_steps_once_the_data_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let (steps, epochs) = (dir.path().join("steps"), dir.path().join("epochs"));
