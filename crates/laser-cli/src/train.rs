@@ -163,6 +163,12 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
         "#   in all       {:.0} s, measured on a few steps with the weights of the start{bound}\n",
         plan.total_seconds()
     );
+    if let Some(data) = &plan.data {
+        text += "# data\n";
+        for line in data.lines() {
+            text += &format!("#   {line}\n");
+        }
+    }
     let million = |n: usize| n as f64 / 1e6;
     text += &format!(
         "# memory\n#   {:.2} M parameters, {:.2} M of them trained\n",

@@ -39,6 +39,8 @@ pub struct Plan {
     pub tests: (usize, f64),
     /// Weights that are trained.
     pub trained: usize,
+    /// What was read from files and what was left out of it, in lines; `None` for built-in tasks.
+    pub data: Option<String>,
     /// What the run holds in memory.
     pub memory: MemoryPlan,
     /// Largest memory of the process up to the end of the probe, where the system tells.
@@ -135,7 +137,8 @@ fn probe(
     let scale = r.prompts as f64 / probed as f64;
     let seconds = seconds.map(|s| s * scale);
 
-    let tested = tested(recipe, recipe.evaluation.problems);
+    let problems = trainer.test_problems(recipe.evaluation.problems)?;
+    let tested = tested(recipe, problems.len());
     let sampled = Probed {
         warm_start,
         seconds,
@@ -227,6 +230,7 @@ impl Probed {
             seconds: self.seconds,
             tests: self.tests,
             trained: decoder.trained().iter().map(|t| t.len()).sum(),
+            data: trainer.problems.report().map(ToString::to_string),
             memory: trainer.memory.clone(),
             peak_bytes: peak_memory(),
         }
