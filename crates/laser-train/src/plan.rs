@@ -171,7 +171,7 @@ fn probe_imitation(recipe: &Recipe, trainer: &mut Trainer) -> Result<Plan, Train
     trainer.test(asked, e.samples)?;
     let seconds_of_test = started.elapsed().as_secs_f64() / asked as f64;
     let mut seconds = f64::INFINITY;
-    for step in 1..=REPETITIONS as u64 {
+    for step in 1..=REPETITIONS {
         let started = Instant::now();
         trainer.train_step(step)?;
         seconds = seconds.min(started.elapsed().as_secs_f64());
