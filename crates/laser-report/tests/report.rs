@@ -301,6 +301,26 @@ fn constant_and_extreme_series_stay_on_the_picture() {
 }
 
 #[test]
+fn warnings_and_skipped_steps_are_told_and_otherwise_not_mentioned() {
+    let page = |metrics: &str| {
+        let files = Files {
+            summary: "{}".to_owned(),
+            metrics: Some(metrics.to_owned()),
+            ..Files::default()
+        };
+        render(&RunData::parse(&files, Path::new("run")).unwrap())
+    };
+    let html = page(
+        "{\"step\":3,\"warnings\":[{\"smell\":\"x\",\"text\":\"entropy <fell>\"}]}\n\
+         {\"step\":4,\"optim/skipped\":1,\"optim/skipped_because\":\"the loss is NaN-like\"}\n",
+    );
+    assert_balanced(&html);
+    assert!(html.contains("<li>Step 3: entropy &lt;fell&gt;</li>"));
+    assert!(html.contains("<li>Step 4: the step was skipped"));
+    assert!(!page("{\"step\":3,\"warnings\":null}\n").contains("id=\"warnings\""));
+}
+
+#[test]
 fn lines_without_a_step_follow_the_line_before() {
     let files = Files {
         summary: "{}".to_owned(),

@@ -120,10 +120,7 @@ impl Trainer {
             self.learner.backward(&g, HeadGradient::of_logp(&dlogp));
             result.tokens += batch.ids.len();
         }
-        result.grad_norm = self
-            .learner
-            .update(i.optimizer, i.lr)
-            .map_err(|n| diverged(format!("the gradient's norm is {n}")))?;
+        result.grad_norm = self.learner.update(i.optimizer, i.lr).map_err(diverged)?;
         Ok(result)
     }
 

@@ -4,7 +4,7 @@ use std::mem::take;
 use std::path::Path;
 use std::sync::Arc;
 
-use laser_kernels::Cpu;
+use laser_kernels::{Buffer, Cpu};
 use laser_model::{
     Decoder, Gathered, Gradients, HeadGradient, ModelError, Retain, Text, Workspace, init_weights,
 };
@@ -256,7 +256,7 @@ impl Learner {
     pub fn step(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, TrainError> {
         let step = self.moments.updates + 1;
         self.update(optimizer, lr)
-            .map_err(|norm| broken(step, format!("the gradient's norm is {norm}")))
+            .map_err(|what| broken(step, what))
     }
 
     /// Writes the model as a folder in the Hugging Face layout, or its adapter as one of PEFT,
@@ -323,14 +323,29 @@ impl Learner {
             .backward(&self.cpu, ws, gathered, head, gradients);
     }
 
-    /// Clips, updates, clears. The norm before clipping.
-    pub(crate) fn update(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, f64> {
+    /// Clips, updates, clears. The norm before clipping; what is not finite, nothing changed.
+    pub(crate) fn update(&mut self, optimizer: &Optimizer, lr: f32) -> Result<f64, String> {
         self.decoder.finish(&self.cpu, &mut self.gradients);
         let norm =
             self.moments
                 .update(&self.cpu, &mut self.decoder, &self.gradients, optimizer, lr);
+        let norm = norm.map_err(|norm| {
+            let first = self.first_broken();
+            format!("the gradient's norm is {norm}{first}")
+        });
         self.gradients.clear(&self.cpu);
         norm
+    }
+
+    /// Where, on the way back from the loss, a gradient is not finite first.
+    fn first_broken(&self) -> String {
+        let tensors = self.decoder.trained().iter().zip(&self.gradients.tensors);
+        let broken = |(_, g): &(_, &Buffer)| g.iter().any(|x| !x.is_finite());
+        match tensors.rev().find(broken) {
+            Some((spec, _)) => format!("; on the way back it breaks in {}", spec.parts[0].name),
+            // Squares may overflow where no gradient does.
+            None => String::new(),
+        }
     }
 }
 

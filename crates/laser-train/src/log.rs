@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::TrainError;
-use crate::files::{append_line, read_lines};
+use crate::files::{append_line, read_lines, retain_lines};
 use crate::folder::Folder;
 use crate::recipe::Recipe;
 use crate::smells::{Smells, Warning};
@@ -75,8 +75,16 @@ impl RunLog {
         Ok(warnings)
     }
 
-    /// Writes the line of a test.
+    /// Writes the line of a test, in place of an earlier one after the same step: where a run stops
+    /// early, the test of all problems follows the one on the way.
     pub(crate) fn test(&mut self, line: &Value) -> Result<(), TrainError> {
+        let step = &line["step"];
+        if read_lines(&self.evals)?
+            .last()
+            .is_some_and(|l| l["step"] == *step)
+        {
+            retain_lines(&self.evals, |l| l["step"] != *step)?;
+        }
         append_line(&self.evals, &line.to_string())?;
         match &mut self.events {
             Some(events) => events.test(line),

@@ -116,7 +116,7 @@ impl Trainer {
                 let norm = self
                     .learner
                     .update(&r.optimizer, lr)
-                    .map_err(|n| diverged(step, format!("the gradient's norm is {n}")))?;
+                    .map_err(|what| diverged(step, what))?;
                 if let Some(head) = &mut self.value_head {
                     let lr = lr * r.critic.lr_scale;
                     head.update(

@@ -76,6 +76,11 @@ fn training_ends_early_when_the_metric_stays_as_it_is_and_a_resumed_run_ends_at_
         "{said}"
     );
     assert!(outcome.checkpoint.ends_with(format!("step-{end}")));
+    // The final test takes the place of the one on the way.
+    let evals = lines(whole.join("evals.jsonl"));
+    let last: Vec<&Value> = evals.iter().filter(|e| e["step"] == end).collect();
+    assert_eq!(last.len(), 1);
+    assert_eq!(last[0]["accuracy"], summary["final"]["accuracy"]);
     assert_eq!(
         metrics(&whole)
             .iter()

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 pub use response::Response;
-pub use step::{Evaluation, Step};
+pub use step::{Evaluation, Step, Warning};
 pub use summary::{
     Bin, Calibration, Estimate, Histogram, Metrics, SelfVerification, Speed, Summary,
 };

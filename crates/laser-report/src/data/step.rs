@@ -8,6 +8,14 @@ use serde_json::Value;
 use super::Metrics;
 use super::lenient::{number, or_default};
 
+/// A bad sign, in plain words.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Warning {
+    /// What it is, why it is bad, and what to try.
+    pub text: String,
+}
+
 macro_rules! step {
     ($($(#[$doc:meta])* $field:ident = $key:literal,)*) => {
         /// One training step; a metric that was not measured is `None`.
@@ -21,6 +29,12 @@ macro_rules! step {
             /// Wall time by phase, seconds.
             #[serde(deserialize_with = "or_default")]
             pub seconds: BTreeMap<String, Value>,
+            /// Bad signs that were told at this step.
+            #[serde(deserialize_with = "or_default")]
+            pub warnings: Vec<Warning>,
+            /// Why the step was skipped, if it was.
+            #[serde(rename = "optim/skipped_because")]
+            pub skipped_because: Option<String>,
             $($(#[$doc])* #[serde(rename = $key, deserialize_with = "number")] pub $field: Option<f64>,)*
         }
     };

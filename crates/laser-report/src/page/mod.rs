@@ -4,7 +4,7 @@ mod headline;
 mod responses;
 mod table;
 
-use crate::data::{RunData, Summary};
+use crate::data::{RunData, Step, Summary};
 use crate::html::{count, duration, escape, fixed};
 use crate::{plots, story};
 
@@ -29,6 +29,7 @@ pub fn page(run: &RunData) -> String {
     );
     out.push_str(&headline::headline(summary));
     out.push_str(&what_happened(summary));
+    out.push_str(&warnings(&run.steps));
     match run.is_supervised() {
         true => out.push_str(&imitation(run)),
         false => {
@@ -99,6 +100,26 @@ fn facts(summary: &Summary) -> String {
         .map(|(name, value)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value)))
         .collect();
     format!("<dl class=\"facts\">{items}</dl>\n")
+}
+
+/// What the run warned of, and the steps that it skipped; nothing where there is neither.
+fn warnings(steps: &[Step]) -> String {
+    let told = steps.iter().flat_map(|s| {
+        let skipped = s.skipped_because.iter();
+        let skipped =
+            skipped.map(|why| format!("the step was skipped, nothing was changed: {why}"));
+        let warned = s.warnings.iter().map(|w| w.text.clone());
+        warned.chain(skipped).map(move |text| (s.number(), text))
+    });
+    let items: String = told
+        .map(|(step, text)| format!("<li>Step {step}: {}</li>\n", escape(&text)))
+        .collect();
+    match items.is_empty() {
+        true => items,
+        false => format!(
+            "<section id=\"warnings\">\n<h2>Warnings</h2>\n<ul class=\"story\">\n{items}</ul>\n</section>\n"
+        ),
+    }
 }
 
 fn what_happened(summary: &Summary) -> String {
