@@ -69,6 +69,20 @@ fn every_built_in_recipe_is_valid_has_its_own_name_and_shares_the_base_model() {
 }
 
 #[test]
+fn every_built_in_recipe_has_a_page_that_names_it_in_its_first_line() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/recipes");
+    for (name, _) in BUILT_IN {
+        let page = std::fs::read_to_string(pages.join(format!("{name}.md")))
+            .unwrap_or_else(|e| panic!("docs/recipes/{name}.md: {e}"));
+        let first = page.lines().next().unwrap_or_default();
+        assert!(
+            first.contains(&format!("`{name}`")),
+            "docs/recipes/{name}.md"
+        );
+    }
+}
+
+#[test]
 fn policies_that_do_not_go_together_are_refused() {
     for (text, key) in [
         ("[policy]\nmini_batches = 65", "policy.mini_batches"),
