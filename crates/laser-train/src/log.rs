@@ -1,12 +1,12 @@
 //! What a run writes down as it goes: `metrics.jsonl`, `evals.jsonl`, TensorBoard's events.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
 use crate::TrainError;
-use crate::files::{append_line, read_lines, retain_lines};
+use crate::files::{append_line, read, read_lines, retain_lines};
 use crate::folder::Folder;
 use crate::recipe::Recipe;
 use crate::smells::{Smells, Warning};
@@ -32,12 +32,14 @@ impl RunLog {
                 smells.observe(line);
             }
         }
+        let mut tests = base_test(&folder.path("base-test.json"))?;
+        tests.extend(read_lines(&evals)?);
         let events = Events::restart(
             &folder.path("tensorboard"),
             recipe.save.tensorboard,
             unix_seconds(),
             &lines,
-            &read_lines(&evals)?,
+            &tests,
         )?;
         Ok(RunLog {
             metrics,
@@ -73,6 +75,14 @@ impl RunLog {
             events.step(line)?;
         }
         Ok(warnings)
+    }
+
+    /// Takes the test of the base model in, which has a file of its own.
+    pub(crate) fn base_test(&mut self, metrics: &Value) -> Result<(), TrainError> {
+        match &mut self.events {
+            Some(events) => events.test(&at_step_0(metrics)),
+            None => Ok(()),
+        }
     }
 
     /// Writes the line of a test, in place of an earlier one after the same step: where a run stops
@@ -114,6 +124,21 @@ fn tokens_per_second(line: &Map<String, Value>) -> Value {
 fn unix_seconds() -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0.0, |d| d.as_secs_f64())
+}
+
+/// The line of the base model's test, if it is there.
+fn base_test(file: &Path) -> Result<Vec<Value>, TrainError> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let test: Value = serde_json::from_str(&read(file)?).map_err(|e| TrainError::file(file, e))?;
+    Ok(vec![at_step_0(&test["metrics"])])
+}
+
+fn at_step_0(metrics: &Value) -> Value {
+    let mut line = metrics.clone();
+    line["step"] = json!(0);
+    line
 }
 
 /// Largest resident memory of the process so far, in bytes; Linux counts it.

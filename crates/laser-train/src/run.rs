@@ -492,6 +492,7 @@ impl<'a> Run<'a> {
             self_reward: t.self_reward,
             c_ref_measured: measured,
         };
+        self.log()?.base_test(&json!(base.metrics))?;
         write_atomically(
             &self.path("base-test.json"),
             (to_json(&base) + "\n").as_bytes(),
