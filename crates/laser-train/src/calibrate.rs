@@ -100,6 +100,11 @@ impl Reference {
         })
     }
 
+    /// Whether a constant would put more noise on the score than is good for it.
+    pub(crate) fn is_noisy(std: f32, beta_v: f32) -> bool {
+        f64::from(std) * f64::from(beta_v) > MAX_SCORE_NOISE
+    }
+
     /// What makes the score doubtful, a line each.
     pub(crate) fn warnings(&self, s: &SelfRewarding) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -114,10 +119,16 @@ impl Reference {
                 s.beta_v * (self.mean - c)
             ));
         }
-        if self.noise > MAX_SCORE_NOISE {
+        if self.noise > MAX_SCORE_NOISE && s.is_open() {
+            warnings.push(format!(
+                "log π_ref(z_c) varies so much that a constant c_ref alone would put a noise of {:.3} on the score (more than {MAX_SCORE_NOISE}): \
+                 the base model's own log-probability of each response is taken instead",
+                self.noise
+            ));
+        } else if self.noise > MAX_SCORE_NOISE && !s.per_response() {
             warnings.push(format!(
                 "warning: log π_ref(z_c) varies so much that the constant c_ref alone puts a noise of {:.3} on the score \
-                 (more than {MAX_SCORE_NOISE}); raise warm_start.self_reward_weight",
+                 (more than {MAX_SCORE_NOISE}); raise warm_start.self_reward_weight, or set self_reward.c_ref = \"auto\"",
                 self.noise
             ));
         }

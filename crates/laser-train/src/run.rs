@@ -224,6 +224,7 @@ impl<'a> Run<'a> {
             None => self.test_base(&mut trainer)?,
         };
         trainer.self_reward = base.self_reward;
+        trainer.settle(base.c_ref_measured.map(|[_, std]| std));
         self.remember_tests(&base)?;
         let (last_step, next) = self.reinforce(&mut trainer, done)?;
         self.finish(&trainer, &base, last_step, next)
@@ -527,6 +528,7 @@ impl<'a> Run<'a> {
         for warning in reference.warnings(s) {
             self.observer.note(&warning);
         }
+        t.settle(Some(reference.std));
         Ok(Some([reference.mean, reference.std]))
     }
 

@@ -190,9 +190,11 @@ impl Checkpoint {
 
     /// Puts back what trains beside the policy: the reference and the value head.
     pub(crate) fn load_companions(&self, t: &mut Trainer) -> Result<(), TrainError> {
-        if t.recipe.needs_reference() {
+        // With a c_ref that is still open, it was settled without a reference if there is none.
+        let file = self.dir.join(REFERENCE);
+        if t.recipe.needs_reference() && (file.exists() || !t.recipe.self_reward.is_open()) {
             let specs = t.learner.decoder.layout.tensors.clone();
-            let stored = Stored::file(&self.dir.join(REFERENCE), specs)?;
+            let stored = Stored::file(&file, specs)?;
             t.set_reference(stored.into_tensors());
         }
         if let Some(head) = &mut t.value_head {

@@ -10,6 +10,7 @@ use laser_rollout::score::{Batch, Score, Sequence};
 use laser_rollout::{Generation, Monitor, Sampling};
 
 use crate::TrainError;
+use crate::calibrate::Reference as Measured;
 use crate::critic::ValueHead;
 use crate::imitate::end_token;
 use crate::label::{Labelled, label};
@@ -17,7 +18,7 @@ use crate::learner::{Learner, LearnerSettings};
 use crate::memory::MemoryPlan;
 use crate::model_files::{Adapt, Source};
 use crate::problems::Problems;
-use crate::recipe::{Recipe, SelfRewardLoss};
+use crate::recipe::{CRef, Measure, Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
 use crate::save::Part;
@@ -223,6 +224,25 @@ impl Trainer {
             let learner = &self.learner;
             let reference = self.reference_of(learner.decoder.merged(&learner.cpu));
             self.reference = Some(reference);
+        }
+    }
+
+    /// Decides what `self_reward.c_ref = "auto"` is, from the spread of log π_ref(z_c), nats; without
+    /// a measurement there are no scores.
+    pub(crate) fn settle(&mut self, std: Option<f32>) {
+        if !self.recipe.self_reward.is_open() {
+            return;
+        }
+        let mut settled = Recipe::clone(&self.recipe);
+        let s = &mut settled.self_reward;
+        let noisy = std.is_some_and(|std| Measured::is_noisy(std, s.beta_v));
+        s.c_ref = CRef::Measured(match noisy {
+            true => Measure::Reference,
+            false => Measure::Measure,
+        });
+        self.recipe = settled.into();
+        if !self.recipe.needs_reference() {
+            self.reference = None;
         }
     }
 

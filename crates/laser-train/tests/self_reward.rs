@@ -325,6 +325,45 @@ fn the_reference_constant_is_the_given_one_or_the_measured_mean() {
 }
 
 #[test]
+fn an_open_constant_becomes_the_mean_or_each_response_s_own_by_the_measured_spread() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path().join("first/base");
+    train(recipe(&["steps=1"]), &dir.path().join("first"), None);
+    for (beta_v, same_as, other) in [
+        ("1e-3", "measure", "reference"),
+        ("9.0", "reference", "measure"),
+    ] {
+        let made = |c_ref: &str| {
+            let beta_v = format!("self_reward.beta_v={beta_v}");
+            let c_ref = format!("self_reward.c_ref='{c_ref}'");
+            recipe(&[&beta_v, &c_ref])
+        };
+        let out = |name: &str| dir.path().join(format!("{name} {beta_v}"));
+        for c_ref in ["measure", "reference", "auto"] {
+            train(made(c_ref), &out(c_ref), Some(&base));
+        }
+        assert_same_run(&out(same_as), &out("auto"), 5, beta_v);
+        assert!(weights(&out(other), 5) != weights(&out("auto"), 5));
+        let reference = out("auto").join("checkpoints/step-5/reference.safetensors");
+        assert_eq!(reference.exists(), same_as == "reference");
+
+        let parts = out("parts");
+        let options = |options| laser_train::RunOptions {
+            base: Some(base.clone()),
+            ..options
+        };
+        interrupted(
+            made("auto"),
+            options(common::options(&parts)),
+            laser_train::Phase::Train,
+            2,
+        );
+        run(made("auto"), options(resuming(&parts))).unwrap();
+        assert_same_run(&out("auto"), &parts, 5, "interrupted");
+    }
+}
+
+#[test]
 fn a_given_reference_constant_far_from_the_measured_mean_is_warned_of() {
     let dir = tempfile::tempdir().unwrap();
     let told = |c_ref: &str| {
@@ -335,7 +374,7 @@ fn a_given_reference_constant_far_from_the_measured_mean_is_warned_of() {
         told
     };
     assert!(told("-6.5").contains("warning: self_reward.c_ref = -6.5"));
-    assert!(!told("-8.2").contains("self_reward.c_ref"));
+    assert!(!told("-8.2").contains("warning: self_reward.c_ref"));
 }
 
 #[test]

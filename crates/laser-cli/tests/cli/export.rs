@@ -252,7 +252,7 @@ fn what_cannot_be_exported_is_refused_and_leaves_nothing() {
     .unwrap();
     export(
         &[&model[..], &["x"]].concat(),
-        1,
+        2,
         &["model.safetensors", "truncated"],
     );
     assert_eq!(before(), count);

@@ -362,9 +362,9 @@ impl Recipe {
         }
         if k.coefficient > 0.0
             && k.reference != ReferenceKind::Base
-            && self.self_reward.per_response()
+            && self.self_reward.may_be_per_response()
         {
-            let problem = "self_reward.c_ref = \"reference\" needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
+            let problem = "self_reward.c_ref = \"reference\" (or \"auto\") needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
             return fail("kl.reference", "not \"base\"".into(), problem);
         }
         c.number(

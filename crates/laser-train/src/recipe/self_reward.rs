@@ -54,6 +54,16 @@ impl SelfRewarding {
     pub(crate) fn per_response(&self) -> bool {
         self.c_ref == CRef::Measured(Measure::Reference) && self.loss == SelfRewardLoss::Mse
     }
+
+    /// Whether it may turn out to be.
+    pub(crate) fn may_be_per_response(&self) -> bool {
+        self.per_response() || self.is_open() && self.loss == SelfRewardLoss::Mse
+    }
+
+    /// Whether what c_ref is depends on a measurement.
+    pub(crate) fn is_open(&self) -> bool {
+        self.c_ref == CRef::Measured(Measure::Auto)
+    }
 }
 
 /// What trains log π(z_c).
@@ -84,6 +94,9 @@ pub enum CRef {
 pub enum Measure {
     /// The mean of log π_ref(z_c), measured once.
     Measure,
+    /// The mean, unless log π_ref(z_c) varies so much that a constant would put a noise of more
+    /// than 0.05 on the score; then the reference's own.
+    Auto,
     /// log π_ref(z_c) of each response: one pass of the base model over every response (the paper's
     /// ablation "true reference").
     Reference,
