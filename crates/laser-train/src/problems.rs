@@ -29,12 +29,12 @@ pub(crate) struct Files {
 }
 
 impl Problems {
-    /// Those of a recipe, for a model with this text. Of files, prompts that leave no room for a
-    /// response in the context are left out, and reported.
+    /// Those of a recipe, for a model with this text and sequences of at most `longest` tokens. Of
+    /// files, prompts that leave no room for a response in the context are left out, and reported.
     ///
     /// # Errors
     /// Files that cannot be read or mapped, and a template that cannot be rendered.
-    pub(crate) fn new(recipe: &Recipe, text: &Text) -> Result<Self, TrainError> {
+    pub(crate) fn new(recipe: &Recipe, text: &Text, longest: usize) -> Result<Self, TrainError> {
         if recipe.data.is_empty() {
             return Ok(Problems::Tasks(Mixture::new(&recipe.tasks)?));
         }
@@ -53,21 +53,21 @@ impl Problems {
             true => Wanted::default(),
             false => Wanted::ANSWER,
         };
-        let (longest, context) = (settings.max_prompt_tokens, recipe.model.context);
-        if context > 0 {
-            settings.max_prompt_tokens = context;
-        }
+        let longest_prompt = settings.max_prompt_tokens;
+        settings.max_prompt_tokens = match recipe.model.context {
+            0 => longest,
+            context => context.min(longest),
+        };
         let count = |p: &laser_data::Problem| -> Result<usize, TrainError> {
             let prompt = prompt_ids(text, p, &recipe.data, chat)?.len();
-            Ok(match (context > 0, longest > 0 && prompt > longest) {
+            match longest_prompt > 0 && prompt > longest_prompt {
                 // More than any bound.
-                (_, true) => usize::MAX,
-                (true, false) => needed(text, p, prompt, recipe)?,
-                (false, false) => prompt,
-            })
+                true => Ok(usize::MAX),
+                false => Ok(needed(text, p, prompt, recipe)?),
+            }
         };
         let data = Data::load(&settings, Path::new(""), train, test, count)?;
-        settings.max_prompt_tokens = longest;
+        settings.max_prompt_tokens = longest_prompt;
         Ok(Problems::Files(Box::new(Files {
             settings,
             data,

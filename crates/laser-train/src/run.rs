@@ -141,7 +141,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let source = Source::named(&r.model.path, &r.model.revision)?;
-        let problems = Problems::new(r, &source.text)?;
+        let problems = Problems::new(r, &source.text, source.config.max_positions)?;
         let mut counted = Recipe::clone(r);
         counted.steps = r.supervised.steps(problems.train_len().unwrap_or(0));
         counted.supervised.epochs = 0.0;

@@ -100,7 +100,7 @@ impl Trainer {
                 Some(find("self_reward.incorrect_token", &s.incorrect_token)?)
             }
         };
-        let problems = Problems::new(&recipe, &source.text)?;
+        let problems = Problems::new(&recipe, &source.text, source.config.max_positions)?;
         let end = end_token(&source.text, &source.eos, problems.is_chat())?;
         let context = match recipe.model.context {
             0 => problems.context(&source.text, &recipe)?,

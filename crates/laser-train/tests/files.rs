@@ -134,6 +134,13 @@ fn prompts_without_room_for_a_response_are_left_out_and_counted() {
     assert_eq!(report["train"]["too_long"]["count"], 1);
     let first = report["train"]["too_long"]["first"][0].as_str().unwrap();
     assert!(first.ends_with("train.jsonl:41"), "{first}");
+    // Without a context of one's own the model's is the bound.
+    let longer = json!({"question": "word ".repeat(2000), "answer": "1"});
+    std::fs::write(&path, format!("{}{longer}\n", read(&path))).unwrap();
+    let out = dir.join("model's");
+    train(files(dir, &["steps=1"]), &out, None);
+    let report: Value = serde_json::from_str(&read(out.join("data.json"))).unwrap();
+    assert_eq!(report["train"]["too_long"]["count"], 1);
     // And with a bound of one's own, in tokens of the whole prompt.
     let error = error(
         files(dir, &["data.max_prompt_tokens=3"]),
