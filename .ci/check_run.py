@@ -42,7 +42,8 @@ for l in training:
     for warning in l.get("warnings", []):
         assert set(warning) == {"smell", "text"}, warning
 
-# TFRecords: length, its CRC, data, its CRC. A version, a start, and one for each step and test.
+# TFRecords: length, its CRC, data, its CRC. A version, a start, one for each step and test, and one
+# for the test of the base model, which has a file of its own.
 (events,) = (run / "tensorboard").iterdir()
 assert events.name.startswith("events.out.tfevents.")
 data, at, records = events.read_bytes(), 0, 0
@@ -50,7 +51,7 @@ while at < len(data):
     at += 16 + int.from_bytes(data[at:at + 8], "little")
     records += 1
 evals = (run / "evals.jsonl").read_text().splitlines()
-assert (at, records) == (len(data), 2 + len(lines) + len(evals)), (at, len(data), records)
+assert (at, records) == (len(data), 3 + len(lines) + len(evals)), (at, len(data), records)
 
 for name in ("results.jsonl", "samples/step-3.jsonl"):
     rows = [json.loads(l) for l in (run / name).read_text().splitlines()]
