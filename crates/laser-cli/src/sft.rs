@@ -9,7 +9,7 @@ use crate::train::{Options, execute, read_recipe};
 /// Trains a model on written responses (supervised fine-tuning): training, tests, report
 ///
 /// Without a recipe it runs the built-in recipe `sft`: a small fresh model learns the built-in
-/// tasks from written solutions, in about a minute on two cores. With model.path and a data table it
+/// tasks from written solutions, in less than a minute on two cores. With model.path and a data table it
 /// trains a model that is there on responses from files. Everything but what is learned from is as
 /// with `laser train`.
 #[derive(clap::Args)]

@@ -8,8 +8,8 @@ use laser_model::{Layout, TensorSpec};
 
 use crate::TrainError;
 use crate::files::{folder_atomically, write_atomically};
+use crate::model::LASER;
 use crate::model_files::{Adapt, Source, resolve, stored};
-use crate::save::LASER;
 
 /// How weights are written.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,7 @@ use crate::model_files::{Adapt, Source, resolve};
 use crate::problems::encode;
 pub use candidates::{Candidate, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, best_candidate};
 pub use input::InputError;
+pub(crate) use laser_json::FILE as LASER;
 pub use laser_json::{SelfRewardToken, check_writable};
 pub use score::{Exchange, Scored};
 pub use test_set::{Origin, TestSet};

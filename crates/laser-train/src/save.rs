@@ -31,8 +31,6 @@ const VALUE_HEAD: &str = "value-head.safetensors";
 const VALUE_HEAD_TENSORS: [&str; 3] = ["weight_and_bias", "first_moment", "second_moment"];
 const STATE: &str = "trainer.json";
 const RECIPE: &str = "recipe.toml";
-/// The constants of the self-reward.
-pub(crate) const LASER: &str = "laser.json";
 const FAILURE: &str = "failure.txt";
 
 /// A part of a run that is saved on the way.
@@ -209,13 +207,7 @@ impl Checkpoint {
 
     /// The self-reward constants that were saved with the model.
     pub fn self_reward(&self) -> Result<Option<SelfReward>, TrainError> {
-        let path = self.dir.join(LASER);
-        if !path.exists() {
-            return Ok(None);
-        }
-        serde_json::from_str(&read(&path)?)
-            .map(Some)
-            .map_err(|e| TrainError::file(&path, e))
+        Ok(SelfRewardToken::read(&self.dir)?.map(|token| token.rule))
     }
 }
 

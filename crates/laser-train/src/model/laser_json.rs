@@ -13,7 +13,7 @@ use crate::TrainError;
 use crate::files::{decimal, read, write_atomically};
 
 /// The file's name in a model folder.
-const FILE: &str = "laser.json";
+pub(crate) const FILE: &str = "laser.json";
 
 /// z_c and the rule of its score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
