@@ -1,9 +1,12 @@
 use super::super::{Sample, evaluate};
 use super::*;
 
-/// Problems whose right answer is "7", from (key, score, self-certainty).
-fn problems(rows: &[&[(&str, Option<f32>, Option<f32>)]]) -> Vec<Problem> {
-    let sample = |&(key, score, self_certainty): &(&str, _, _)| Sample {
+/// Key, score and self-certainty.
+type Row = (&'static str, Option<f32>, Option<f32>);
+
+/// Problems whose right answer is "7".
+fn problems(rows: &[&[Row]]) -> Vec<Problem> {
+    let sample = |&(key, score, self_certainty): &Row| Sample {
         key: Some(key.to_owned()),
         correct: key == "7",
         score,
@@ -97,7 +100,7 @@ fn risks_are_those_of_responses_and_of_votes() {
 
 #[test]
 fn the_error_of_sampled_subsets_is_stated_for_the_mean_over_problems() {
-    let rows: Vec<(&str, Option<f32>, Option<f32>)> = (0..20)
+    let rows: Vec<Row> = (0..20)
         .map(|i| {
             (
                 ["7", "5", "3"][i % 3],
