@@ -59,11 +59,12 @@ pub struct Args {
         long,
         default_value_t = VoteRules::default().borda_power,
         value_name = "P",
+        allow_negative_numbers = true,
         value_parser = power
     )]
     borda_power: f64,
     /// Measure the vote that stops sampling when its result is settled but for this error
-    #[arg(long, value_name = "ERROR", value_parser = error)]
+    #[arg(long, value_name = "ERROR", allow_negative_numbers = true, value_parser = error)]
     adaptive: Option<f64>,
     /// Look for the confidence above which answers are right this often
     #[arg(long, value_name = "P", value_parser = open_share)]
