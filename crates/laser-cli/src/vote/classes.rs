@@ -34,7 +34,8 @@ pub fn read(
         read.map_err(|e| format!("'gold' cannot be read: {e}"))
     });
     let gold = gold.transpose()?;
-    let mut known: HashMap<(&str, bool), (Option<String>, Option<usize>, bool)> = HashMap::new();
+    // Where each text was seen first.
+    let mut known: HashMap<(&str, bool), usize> = HashMap::new();
     let mut classes: Vec<Class> = Vec::new();
     let mut read = Read {
         found: Vec::with_capacity(answers.len()),
@@ -43,26 +44,30 @@ pub fn read(
     };
     for (i, answer) in answers.iter().enumerate() {
         let label = labels.is_some_and(|labels| labels[i]);
-        let Some(answer) = answer else {
-            read.found.push(None);
-            read.class.push(None);
-            read.correct.push(label);
-            continue;
+        let (found, class, correct) = match answer {
+            None => (None, None, label),
+            Some(answer) => match known.get(&(answer.as_str(), label)) {
+                Some(&same) => (
+                    read.found[same].clone(),
+                    read.class[same],
+                    read.correct[same],
+                ),
+                None => {
+                    known.insert((answer, label), i);
+                    let equals = |gold| verifier.verify_read(gold, answer).verdict.is_equal();
+                    let correct = label || gold.as_ref().is_some_and(equals);
+                    // What is the gold answer's text is an answer, whatever it looks like.
+                    let whole = || correct.then(|| answer.trim().to_owned());
+                    let found = found(&verifier, answer).or_else(whole);
+                    let class = found.as_deref();
+                    let class = class.map(|f| class_of(&verifier, &mut classes, f, label));
+                    (found, class, correct)
+                }
+            },
         };
-        let (found, class, correct) = known.entry((answer, label)).or_insert_with(|| {
-            let equals = |gold| verifier.verify_read(gold, answer).verdict.is_equal();
-            let correct = label || gold.as_ref().is_some_and(equals);
-            // What is the gold answer's text is an answer, whatever it looks like.
-            let whole = || correct.then(|| answer.trim().to_owned());
-            let found = found(&verifier, answer).or_else(whole);
-            let class = found
-                .as_deref()
-                .map(|f| class(&verifier, &mut classes, f, label));
-            (found, class, correct)
-        });
-        read.found.push(found.clone());
-        read.class.push(*class);
-        read.correct.push(*correct);
+        read.found.push(found);
+        read.class.push(class);
+        read.correct.push(correct);
     }
     Ok(read)
 }
@@ -85,7 +90,7 @@ struct Class {
 }
 
 /// The number of the class of an answer, a new one if it equals no other.
-fn class(verifier: &Verifier, classes: &mut Vec<Class>, found: &str, label: bool) -> usize {
+fn class_of(verifier: &Verifier, classes: &mut Vec<Class>, found: &str, label: bool) -> usize {
     let same = |class: &Class| {
         let equals = |first| verifier.verify_read(first, found).verdict.is_equal();
         class.label == label && (class.text == found || class.first.as_ref().is_some_and(equals))
