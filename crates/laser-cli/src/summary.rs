@@ -110,6 +110,9 @@ fn rows(e: &Evaluation) -> Vec<(String, Get)> {
         if scored {
             votes.push(("weighted maj", |e| &e.weighted_at));
             votes.push(("best", |e| &e.best_at));
+            if !e.borda_at.is_empty() {
+                votes.push(("Borda", |e| &e.borda_at));
+            }
         }
         for (name, votes) in votes {
             let get = move |e: &Evaluation| votes(e).get(&k).copied().unwrap_or_default();

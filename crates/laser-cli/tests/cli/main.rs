@@ -12,6 +12,7 @@ mod sft;
 #[cfg(unix)]
 mod unix;
 mod verify;
+mod vote;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
