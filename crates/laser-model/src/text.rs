@@ -2,6 +2,7 @@
 
 mod files;
 mod python;
+mod stream;
 mod template;
 mod vocabulary;
 
@@ -12,6 +13,7 @@ use tokenizers::Tokenizer;
 
 use crate::ModelError;
 use files::Around;
+pub use stream::TextStream;
 use template::Template;
 
 /// A tokenizer with the chat template that belongs to it.

@@ -141,6 +141,7 @@ mod tests {
             ids,
             finish,
             self_logprob: None,
+            self_certainty: None,
         };
         let l = label(&text, &problem, vec![response]).unwrap().remove(0);
         (l.correct, l.extracted)
