@@ -56,7 +56,9 @@ impl Keys {
         }
         match found {
             Some(i) => Ok(Some(i)),
-            None => Err(ApiError::unauthorized("the API key is not one of this server's")),
+            None => Err(ApiError::unauthorized(
+                "the API key is not one of this server's",
+            )),
         }
     }
 
@@ -101,7 +103,15 @@ mod tests {
         let keys = Keys::read("# of the team\nalpha\n\n  beta  \n");
         assert_eq!(check(&keys, Some("Bearer alpha")), Ok(Some(0)));
         assert_eq!(check(&keys, Some("bearer beta")), Ok(Some(1)));
-        for wrong in [None, Some("Bearer alph"), Some("Bearer alphaa"), Some("alpha"), Some("Basic alpha"), Some("Bearer "), Some("Bearer # of the team")] {
+        for wrong in [
+            None,
+            Some("Bearer alph"),
+            Some("Bearer alphaa"),
+            Some("alpha"),
+            Some("Basic alpha"),
+            Some("Bearer "),
+            Some("Bearer # of the team"),
+        ] {
             assert_eq!(check(&keys, wrong), Err(401), "{wrong:?}");
         }
         assert_eq!(check(&Keys::default(), None), Ok(None));

@@ -9,7 +9,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::Server;
 use crate::choice::{Choice, Piece};
-use crate::metrics::InFlight;
 
 /// Seconds after which a client may try again when the queue is full.
 const RETRY_AFTER: u32 = 1;
@@ -17,7 +16,8 @@ const RETRY_AFTER: u32 = 1;
 /// Samples in the making. Dropping it cancels them.
 pub(crate) struct Generation {
     pub server: Server,
-    pub in_flight: InFlight,
+    /// When the request came.
+    since: Instant,
     receiver: UnboundedReceiver<(usize, Event)>,
     /// One for each prompt.
     tickets: Vec<Ticket>,
@@ -50,7 +50,7 @@ impl Generation {
         server: &Server,
         jobs: Vec<Job>,
         stop: &[String],
-        in_flight: InFlight,
+        since: Instant,
     ) -> Result<Self, ApiError> {
         let (sender, receiver) = unbounded_channel();
         let samples = jobs.first().map_or(1, |job| job.request.samples);
@@ -76,9 +76,9 @@ impl Generation {
             last: vec![None; choices.len()],
             choices,
             began: false,
-            deadline: tokio::time::Instant::from_std(in_flight.since + timeout),
+            deadline: tokio::time::Instant::from_std(since + timeout),
             timeout,
-            in_flight,
+            since,
         })
     }
 
@@ -87,9 +87,9 @@ impl Generation {
         self.choices.len()
     }
 
-    /// Tokens of a choice so far.
-    pub fn tokens(&self, choice: usize) -> usize {
-        self.choices[choice].tokens
+    /// Tokens of all choices so far.
+    pub fn all_tokens(&self) -> usize {
+        self.choices.iter().map(|c| c.tokens).sum()
     }
 
     /// What happens next; `None` when all choices have ended.
@@ -179,7 +179,7 @@ impl Generation {
     fn measure(&mut self, choice: usize) {
         let now = Instant::now();
         let since = match (self.began, self.last[choice]) {
-            (false, _) => Some(now - self.in_flight.since),
+            (false, _) => Some(now - self.since),
             (true, last) => last.map(|last| now - last),
         };
         self.server.metrics().token(!self.began, since);
@@ -206,4 +206,3 @@ fn failed(error: &RolloutError) -> ApiError {
 fn undecodable(error: ModelError) -> ApiError {
     ApiError::internal(format!("the answer's tokens cannot be decoded: {error}"))
 }
-

@@ -70,14 +70,26 @@ impl Metrics {
 
     fn register(&mut self) {
         let r = &mut self.registry;
-        r.register("requests", "Requests by route and HTTP status", self.requests.clone());
+        r.register(
+            "requests",
+            "Requests by route and HTTP status",
+            self.requests.clone(),
+        );
         r.register(
             "requests_cancelled",
             "Requests whose client went away before the end of the answer",
             self.cancelled.clone(),
         );
-        r.register("requests_in_flight", "Completions being answered", self.in_flight.clone());
-        r.register("prompt_tokens", "Tokens of accepted prompts", self.prompt_tokens.clone());
+        r.register(
+            "requests_in_flight",
+            "Completions being answered",
+            self.in_flight.clone(),
+        );
+        r.register(
+            "prompt_tokens",
+            "Tokens of accepted prompts",
+            self.prompt_tokens.clone(),
+        );
         r.register(
             "completion_tokens",
             "Tokens of answers, those of samples that were not chosen included",
@@ -103,15 +115,31 @@ impl Metrics {
             "Self-reward of responses that ended by themselves",
             self.self_reward.clone(),
         );
-        r.register("abstentions", "Votes below abstain_below", self.abstained.clone());
-        r.register("samples_running", "Responses being sampled", self.running.clone());
-        r.register("samples_waiting", "Responses that wait for a row", self.waiting.clone());
+        r.register(
+            "abstentions",
+            "Votes below abstain_below",
+            self.abstained.clone(),
+        );
+        r.register(
+            "samples_running",
+            "Responses being sampled",
+            self.running.clone(),
+        );
+        r.register(
+            "samples_waiting",
+            "Responses that wait for a row",
+            self.waiting.clone(),
+        );
         r.register(
             "requests_waiting",
             "Requests none of whose responses has a row yet",
             self.waiting_requests.clone(),
         );
-        r.register("rows", "Responses that can be sampled at once", self.rows.clone());
+        r.register(
+            "rows",
+            "Responses that can be sampled at once",
+            self.rows.clone(),
+        );
         r.register(
             "sampled_tokens",
             "Tokens sampled, those of cancelled responses included",
@@ -129,7 +157,9 @@ impl Metrics {
         gauge(&self.waiting, load.waiting);
         gauge(&self.waiting_requests, load.waiting_requests);
         gauge(&self.rows, load.rows);
-        self.sampled.inner().fetch_max(load.tokens, std::sync::atomic::Ordering::Relaxed);
+        self.sampled
+            .inner()
+            .fetch_max(load.tokens, std::sync::atomic::Ordering::Relaxed);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -202,7 +232,10 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
         match self.complete {
-            true => self.metrics.request_time.observe(self.since.elapsed().as_secs_f64()),
+            true => self
+                .metrics
+                .request_time
+                .observe(self.since.elapsed().as_secs_f64()),
             false => {
                 self.metrics.cancelled.inc();
             }
