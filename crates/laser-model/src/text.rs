@@ -4,6 +4,7 @@ mod files;
 mod python;
 mod stream;
 mod template;
+mod token_bytes;
 mod vocabulary;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! A model that answers instead of learning: it samples responses, and scores given ones.
 
 mod candidates;
+mod final_answer;
 mod input;
 mod laser_json;
 mod score;
