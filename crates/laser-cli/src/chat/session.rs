@@ -14,7 +14,7 @@ use super::interrupt::Interrupts;
 use super::look::Look;
 use super::settings::Settings;
 use super::vote;
-use crate::answer::{bad_input, progress};
+use crate::answer::{bad_input, bar};
 use crate::{BadInput, output, screen};
 
 /// How often an interrupt is looked for while no token comes.
@@ -213,7 +213,7 @@ impl Session {
     fn vote(&self, flight: Flight, n: usize) -> Result<Option<String>> {
         let answering = self.interrupts.answering();
         let mut done: Vec<Option<Answer>> = vec![None; n];
-        let (bar, started) = (progress(n, "answers"), Instant::now());
+        let (bar, started) = (bar(n, "answers"), Instant::now());
         let mut left = n;
         while left > 0 {
             if answering.stopped() {
@@ -235,10 +235,12 @@ impl Session {
         // In the order of samples, so that ties do not depend on which ended first.
         let answers: Vec<Answer> = done.into_iter().flatten().collect();
         let Some(result) = vote::decide(&self.model, &answers) else {
-            output::data(
-                self.look
-                    .facts(&["stopped before an answer was complete".into()]),
-            )?;
+            if self.look.terminal {
+                // Behind what the terminal shows of the interrupt.
+                output::data("")?;
+            }
+            let fact = "stopped before an answer was complete".into();
+            output::data(self.look.facts(&[fact]))?;
             return Ok(None);
         };
         let weighted = self.model.self_reward.is_some();
