@@ -3,12 +3,17 @@
 //! - [`Sampling`]: from the logits of a step to a token.
 //! - [`Engine`]: who answers prompts; [`LocalEngine`] does so in this process by continuous
 //!   batching.
+//! - [`Service`]: the same for requests that arrive while it runs.
 //! - [`score`]: log-probabilities of given responses; [`Batch`]: how responses become packed rows.
 
+mod check;
 mod engine;
 mod local;
+mod row;
 mod sampling;
 pub mod score;
+mod service;
+mod worker;
 
 pub use engine::{
     Engine, Finish, Generation, Monitor, Request, Response, RolloutError, SelfRewardPosition,
@@ -16,3 +21,4 @@ pub use engine::{
 pub use local::{LocalEngine, Memory};
 pub use sampling::{Sampling, SamplingError};
 pub use score::{Batch, Sequence};
+pub use service::{Event, Job, Load, Refused, Service, ServiceOptions, Sink, Ticket};
