@@ -167,7 +167,11 @@ async fn health(State(server): State<Server>) -> Response<Body> {
     }))
 }
 
-async fn metrics(State(server): State<Server>) -> Response<Body> {
+async fn metrics(State(server): State<Server>, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    if let Err(error) = server.options().keys.client(&parts) {
+        return reply::refusal(&error);
+    }
     match server.metrics().text(server.service().load()) {
         Ok(text) => {
             let mut response = Response::new(Body::from(text));

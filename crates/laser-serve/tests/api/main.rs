@@ -1,0 +1,8 @@
+//! The server as a client sees it.
+
+mod answers;
+mod refusals;
+mod sockets;
+mod streams;
+mod support;
+mod votes;
