@@ -13,6 +13,7 @@ mod report;
 mod responses;
 mod score;
 mod screen;
+mod serve;
 mod sft;
 mod summary;
 mod train;
@@ -43,6 +44,7 @@ enum Command {
     Generate(generate::Args),
     Eval(eval::Args),
     Calibrate(calibrate::Args),
+    Serve(serve::Args),
 }
 
 /// An error that is the user's input's fault, as opposed to the program's or the machine's.
@@ -62,6 +64,7 @@ fn main() {
         Command::Generate(args) => generate::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Serve(args) => serve::run(args),
     };
     if let Err(e) = result {
         output::log(format_args!("error: {}", message(&e)));
