@@ -18,6 +18,7 @@ mod sft;
 mod summary;
 mod train;
 mod verify;
+mod vote;
 
 use clap::{Parser, Subcommand};
 
@@ -39,6 +40,7 @@ enum Command {
     Export(export::Args),
     Report(report::Args),
     Verify(verify::Args),
+    Vote(vote::Args),
     Bench(bench::Args),
     Score(score::Args),
     Generate(generate::Args),
@@ -59,6 +61,7 @@ fn main() {
         Command::Export(args) => export::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Vote(args) => vote::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Score(args) => score::run(args),
         Command::Generate(args) => generate::run(args),
