@@ -3,6 +3,7 @@
 mod answer;
 mod bench;
 mod calibrate;
+mod chat;
 mod eval;
 mod export;
 mod follow;
@@ -44,6 +45,7 @@ enum Command {
     Bench(bench::Args),
     Score(score::Args),
     Generate(generate::Args),
+    Chat(chat::Args),
     Eval(eval::Args),
     Calibrate(calibrate::Args),
     Serve(serve::Args),
@@ -65,6 +67,7 @@ fn main() {
         Command::Bench(args) => bench::run(args),
         Command::Score(args) => score::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Chat(args) => chat::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Serve(args) => serve::run(args),

@@ -164,3 +164,83 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certainty(logits: &[f32]) -> f64 {
+        let sum: f64 = logits.iter().map(|z| f64::from(*z).exp()).sum();
+        let lse = sum.ln() as f32;
+        Distribution { logits, lse }.certainty()
+    }
+
+    /// KL(uniform ‖ p), term by term.
+    fn reference(logits: &[f32]) -> f64 {
+        let sum: f64 = logits.iter().map(|z| f64::from(*z).exp()).sum();
+        let u = 1.0 / logits.len() as f64;
+        let terms = logits
+            .iter()
+            .map(|z| u * (u / (f64::from(*z).exp() / sum)).ln());
+        terms.sum()
+    }
+
+    #[test]
+    fn self_certainty_is_the_divergence_of_the_distribution_from_the_uniform_one() {
+        assert!(certainty(&[3.0; 5]).abs() < 1e-6);
+        // ln(0.5/0.9)/2 + ln(0.5/0.1)/2 = -ln(0.6)
+        assert!((certainty(&[0.9f32.ln(), 0.1f32.ln()]) - 0.510826).abs() < 1e-6);
+        for n in [1, 15, 16, 17, 700] {
+            let logits: Vec<f32> = (0..n).map(|i| (i * i % 37) as f32 / 9.0).collect();
+            let expected = reference(&logits);
+            assert!((certainty(&logits) - expected).abs() < 1e-6, "{n}");
+            let moved: Vec<f32> = logits.iter().map(|z| z + 8.0).collect();
+            assert!((certainty(&moved) - expected).abs() < 2e-6, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_response_carries_the_mean_over_its_tokens() {
+        let g = Generation {
+            sampling: crate::Sampling {
+                temperature: 0.0,
+                ..Default::default()
+            },
+            max_new_tokens: 2,
+            stop: vec![],
+            self_reward_token: None,
+            self_reward_position: SelfRewardPosition::AfterEos,
+        };
+        let mut row = Row::new(&[1], 0, 2);
+        let mut scratch = Vec::new();
+        let steps = [[0.0f32, 0.0], [0.9f32.ln(), 0.1f32.ln()]];
+        let mut response = None;
+        for (logits, lse) in steps.iter().zip([2.0f32.ln(), 0.0]) {
+            let d = Distribution { logits, lse };
+            response = row.advance(&g, d, &mut scratch).unwrap().response;
+        }
+        let mean = response.unwrap().self_certainty.unwrap();
+        assert!((mean - 0.510826 / 2.0).abs() < 1e-6, "{mean}");
+        let nothing = Generation {
+            max_new_tokens: 0,
+            ..g
+        };
+        let (logits, lse) = (&steps[0][..], 2.0f32.ln());
+        let d = Distribution { logits, lse };
+        let empty = Row::new(&[1], 0, 0).advance(&nothing, d, &mut scratch);
+        assert_eq!(empty.unwrap().response.unwrap().self_certainty, None);
+    }
+
+    #[test]
+    fn the_likeliest_tokens_come_first_and_equal_ones_by_id() {
+        let logits = [1.0f32, 3.0, 2.0, 3.0, 2.0, 0.0];
+        let d = Distribution {
+            logits: &logits,
+            lse: 4.0,
+        };
+        assert_eq!(d.top(0), []);
+        assert_eq!(d.top(3), [(1, -1.0), (3, -1.0), (2, -2.0)]);
+        let all: Vec<u32> = d.top(9).iter().map(|t| t.0).collect();
+        assert_eq!(all, [1, 3, 2, 4, 0, 5]);
+    }
+}

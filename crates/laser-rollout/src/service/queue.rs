@@ -249,3 +249,102 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Job;
+    use super::*;
+    use crate::{Generation, Request, Sampling, SelfRewardPosition};
+
+    fn job(queue: &Queue, client: u64, samples: usize) -> Arc<Active> {
+        let job = Job {
+            request: Request {
+                prompt: vec![1],
+                samples,
+                seed: vec![],
+            },
+            generation: Generation {
+                sampling: Sampling::default(),
+                max_new_tokens: 1,
+                stop: vec![],
+                self_reward_token: None,
+                self_reward_position: SelfRewardPosition::AfterEos,
+            },
+            top_logprobs: 0,
+            client,
+        };
+        let job = Arc::new(Active::new(job, Box::new(|_| {})));
+        queue.push(&job).unwrap();
+        job
+    }
+
+    /// Takes a sample for a thread; the place of its job in `jobs`.
+    fn take(queue: &Queue, thread: usize, jobs: &[&Arc<Active>]) -> Option<usize> {
+        let (job, _) = queue.take(thread, false)?;
+        jobs.iter().position(|j| Arc::ptr_eq(j, &job))
+    }
+
+    fn end(queue: &Queue, thread: usize, job: &Arc<Active>) {
+        queue.release(thread, job);
+        queue.ended(job);
+    }
+
+    #[test]
+    fn a_free_row_goes_to_the_client_then_to_the_request_with_the_fewest_rows() {
+        let queue = Queue::new(1, 9, 9);
+        let (a, b) = (job(&queue, 1, 64), job(&queue, 1, 64));
+        let c = job(&queue, 2, 64);
+        let jobs = [&a, &b, &c];
+        let order: Vec<_> = (0..6).map(|_| take(&queue, 0, &jobs)).collect();
+        // Ties in order of arrival; client 2 gets as many rows as client 1.
+        assert_eq!(order, [0, 2, 1, 2, 0, 2].map(Some));
+        end(&queue, 0, &a);
+        assert_eq!(take(&queue, 0, &jobs), Some(0));
+    }
+
+    #[test]
+    fn no_thread_takes_more_than_its_share() {
+        let queue = Queue::new(2, 4, 9);
+        let a = job(&queue, 1, 4);
+        let taken = |thread| std::iter::from_fn(|| queue.take(thread, false)).count();
+        assert_eq!([taken(0), taken(1), taken(0)], [2, 2, 0]);
+        // Thread 1 is idle, so the next sample is for it.
+        end(&queue, 1, &a);
+        end(&queue, 1, &a);
+        let b = job(&queue, 1, 1);
+        assert_eq!(take(&queue, 0, &[&b]), None);
+        assert_eq!(take(&queue, 1, &[&b]), Some(0));
+    }
+
+    #[test]
+    fn what_was_forgotten_gets_no_row_and_leaves_nothing_behind() {
+        let queue = Queue::new(1, 2, 9);
+        let (a, b) = (job(&queue, 1, 3), job(&queue, 2, 1));
+        queue.forget_sample(&a, 0);
+        queue.forget_waiting(&b);
+        assert_eq!(queue.load().waiting, 2);
+        assert_eq!(queue.take(0, false).unwrap().1, 1);
+        queue.forget_waiting(&a);
+        assert!(queue.take(0, false).is_none());
+        end(&queue, 0, &a);
+        assert!(queue.drain(Duration::ZERO));
+        assert_eq!((queue.load().running, queue.lock().clients.len()), (0, 0));
+    }
+
+    #[test]
+    fn as_many_requests_may_wait_as_were_asked_for_beyond_the_free_rows() {
+        let queue = Queue::new(1, 2, 1);
+        let jobs: Vec<_> = (0..3).map(|i| job(&queue, i, 1)).collect();
+        let refused = queue.push(&jobs[0]);
+        assert!(matches!(
+            refused,
+            Err(Refused::Full {
+                running: 0,
+                waiting: 3
+            })
+        ));
+        assert!(queue.take(0, false).is_some());
+        let full = queue.push(&jobs[0]).unwrap_err().to_string();
+        assert!(full.contains("1 responses are in flight and 2 requests wait"));
+    }
+}

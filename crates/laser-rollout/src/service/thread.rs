@@ -135,3 +135,66 @@ impl Feed for Requests<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::mpsc::channel;
+
+    use laser_model::{Decoder, checkpoint};
+
+    use super::super::{Job, Service, ServiceOptions, Ticket};
+    use super::*;
+    use crate::{Generation, Request, Sampling, SelfRewardPosition};
+
+    #[test]
+    fn a_thread_that_panics_fails_its_jobs_and_goes_on() {
+        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/qwen3");
+        let config = checkpoint::load_config(&dir).unwrap();
+        let weights = checkpoint::Stored::weights(&dir, &config).unwrap();
+        let decoder = Decoder::new(&Cpu::serial(), config, weights.tensors(), 64, false);
+        let options = ServiceOptions {
+            threads: 1,
+            rows: 2,
+            capacity: 16,
+            queue: 4,
+        };
+        let service = Service::start(Arc::new(decoder), options).unwrap();
+        let job = |prompt: usize| Job {
+            request: Request {
+                prompt: vec![1; prompt],
+                samples: 3,
+                seed: vec![],
+            },
+            generation: Generation {
+                sampling: Sampling::default(),
+                max_new_tokens: 8,
+                stop: vec![],
+                self_reward_token: None,
+                self_reward_position: SelfRewardPosition::AfterEos,
+            },
+            top_logprobs: 0,
+            client: 0,
+        };
+        // Past the check that every job goes through, a prompt that its row cannot hold.
+        let (sender, events) = channel();
+        let bad = Active::new(job(60), Box::new(move |e| sender.send(e).unwrap()));
+        let bad = Arc::new(bad);
+        service.shared.queue.push(&bad).unwrap();
+        let _ticket = Ticket {
+            shared: service.shared.clone(),
+            job: bad,
+        };
+        let events: Vec<Event> = events.iter().collect();
+        let [Event::Failed(RolloutError::Worker { what })] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert!(!what.is_empty());
+        let (sender, events) = channel();
+        let sink = Box::new(move |e| sender.send(e).unwrap());
+        let _ticket = service.submit(job(3), sink).unwrap();
+        let done = events.iter().filter(|e| matches!(e, Event::Done { .. }));
+        assert_eq!(done.count(), 3);
+        assert_eq!(service.load().running, 0);
+    }
+}
