@@ -168,8 +168,7 @@ fn check_memory(model: &LanguageModel, rows: usize) -> Result<(), BadInput> {
     let (c, context) = (&model.decoder.config, model.decoder.context());
     // Keys and values in 4 bytes.
     let token = 2 * 4 * c.layers * c.attention.kv_heads * c.attention.head_dim;
-    // A row more for each thread may hold a prompt.
-    let slots = model.cpu.threads() * (rows + 1);
+    let slots = model.cpu.threads() * rows;
     let bytes = (slots as u64)
         .saturating_mul(context as u64)
         .saturating_mul(token as u64);

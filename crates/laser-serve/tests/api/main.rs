@@ -1,6 +1,7 @@
 //! The server as a client sees it.
 
 mod answers;
+mod official;
 mod refusals;
 mod sockets;
 mod streams;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::support::{Fixture, Setup};
 
 /// Endless answers on two rows.
-fn endless(queue: usize) -> Fixture {
+pub fn endless(queue: usize) -> Fixture {
     let setup = Setup {
         rows: 2,
         queue,
@@ -21,7 +21,7 @@ fn endless(queue: usize) -> Fixture {
 }
 
 /// Listens with the fixture's router.
-async fn listen(fixture: &Fixture) -> std::net::SocketAddr {
+pub async fn listen(fixture: &Fixture) -> std::net::SocketAddr {
     let listener = Listener::bind(Address::loopback(0)).await.unwrap();
     let address = listener.address();
     let router = guard(fixture.router.clone(), listener.hosts());
@@ -30,7 +30,7 @@ async fn listen(fixture: &Fixture) -> std::net::SocketAddr {
     address
 }
 
-async fn ask(address: std::net::SocketAddr, more: &Value) -> TcpStream {
+pub async fn ask(address: std::net::SocketAddr, more: &Value) -> TcpStream {
     let mut body = json!({"model": "tiny", "messages": [{"role": "user", "content": "a"}]});
     body = crate::support::merged(body, more.clone());
     let body = body.to_string();
@@ -64,17 +64,27 @@ async fn running(fixture: &Fixture) -> u64 {
         .unwrap()
 }
 
-/// Waits until so many samples are running.
-async fn until_running(fixture: &Fixture, samples: u64) {
+/// Waits until a number of `/health` has a value.
+async fn until(fixture: &Fixture, key: &str, value: u64) {
     let began = Instant::now();
-    while running(fixture).await != samples {
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "{} are running",
-            running(fixture).await
-        );
+    loop {
+        let health = fixture.get("/health").await.json();
+        if health[key] == value {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{health}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+/// Waits until so many samples are running.
+pub async fn until_running(fixture: &Fixture, samples: u64) {
+    until(fixture, "running", samples).await;
+}
+
+/// Waits until so many samples wait.
+pub async fn until_waiting(fixture: &Fixture, samples: u64) {
+    until(fixture, "waiting", samples).await;
 }
 
 #[tokio::test]
@@ -122,11 +132,7 @@ async fn a_full_queue_says_when_to_come_again() {
     let first = ask(address, &json!({"n": 2})).await;
     until_running(&fixture, 2).await;
     let second = ask(address, &json!({})).await;
-    let began = Instant::now();
-    while fixture.get("/health").await.json()["waiting"] != 1 {
-        assert!(began.elapsed() < Duration::from_secs(10));
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    until_waiting(&fixture, 1).await;
     let reply = fixture.chat("a", json!({})).await;
     assert_eq!(reply.status, 429);
     assert_eq!(
