@@ -14,6 +14,7 @@ mod report;
 mod responses;
 mod score;
 mod screen;
+mod serve;
 mod sft;
 mod summary;
 mod train;
@@ -47,6 +48,7 @@ enum Command {
     Chat(chat::Args),
     Eval(eval::Args),
     Calibrate(calibrate::Args),
+    Serve(serve::Args),
 }
 
 /// An error that is the user's input's fault, as opposed to the program's or the machine's.
@@ -68,6 +70,7 @@ fn main() {
         Command::Chat(args) => chat::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Serve(args) => serve::run(args),
     };
     if let Err(e) = result {
         output::log(format_args!("error: {}", message(&e)));

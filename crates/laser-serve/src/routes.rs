@@ -60,21 +60,24 @@ enum Rest {
     /// Nothing.
     Answered(Response<Body>),
     /// To send the answer as it comes.
-    Chunks(Generation, Form, Ask),
+    Chunks(Box<(Generation, Form, Ask)>),
 }
 
 async fn answer(server: Server, endpoint: Endpoint, request: Request) -> Response<Body> {
     // Dropped without `complete` when the client goes away.
     let mut in_flight = server.metrics().begin();
     match begin(&server, endpoint, request, in_flight.since).await {
-        Ok(Rest::Chunks(generation, form, ask)) => Stream {
-            generation,
-            form,
-            vote: ask.settings.vote,
-            prompt_tokens: ask.prompt_tokens,
-            in_flight,
+        Ok(Rest::Chunks(rest)) => {
+            let (generation, form, ask) = *rest;
+            Stream {
+                generation,
+                form,
+                vote: ask.settings.vote,
+                prompt_tokens: ask.prompt_tokens,
+                in_flight,
+            }
+            .response()
         }
-        .response(),
         Ok(Rest::Answered(response)) => {
             in_flight.complete();
             response
@@ -111,7 +114,7 @@ async fn begin(
     let jobs = std::mem::take(&mut ask.jobs);
     let mut generation = Generation::start(server, jobs, &ask.settings.stop, since)?;
     if ask.settings.stream {
-        return Ok(Rest::Chunks(generation, form, ask));
+        return Ok(Rest::Chunks(Box::new((generation, form, ask))));
     }
     if let Some(vote) = ask.settings.vote {
         let elected = elect(&mut generation, &vote).await?;
@@ -167,7 +170,11 @@ async fn health(State(server): State<Server>) -> Response<Body> {
     }))
 }
 
-async fn metrics(State(server): State<Server>) -> Response<Body> {
+async fn metrics(State(server): State<Server>, request: Request) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    if let Err(error) = server.options().keys.client(&parts) {
+        return reply::refusal(&error);
+    }
     match server.metrics().text(server.service().load()) {
         Ok(text) => {
             let mut response = Response::new(Body::from(text));

@@ -45,7 +45,7 @@ pub use evaluate::{EvalResult, SampleRow, evaluate};
 pub use export::{ExportOptions, Exported, export};
 pub use files::{append_line, create_folder, write_atomically};
 pub use learner::{Learner, Sampled, Terms};
-pub use memory::{MemoryPlan, Share};
+pub use memory::{MemoryPlan, Share, available_memory};
 pub use model::{
     Answer, Candidate, Exchange, InputError, LanguageModel, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE,
     Origin, Scored, SelfRewardToken, TestSet, TokenReference, best_candidate, check_writable,

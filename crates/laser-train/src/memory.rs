@@ -164,7 +164,7 @@ impl MemoryPlan {
             .collect();
         let available = match recipe.memory_gib > 0.0 {
             true => Some((recipe.memory_gib * (1u64 << 30) as f64) as u64),
-            false => available(),
+            false => available_memory(),
         };
         MemoryPlan { shares, available }
     }
@@ -195,8 +195,9 @@ impl MemoryPlan {
     }
 }
 
-/// Bytes that this process may still take: what the system has left, or what its group may.
-fn available() -> Option<u64> {
+/// Bytes that this process may still take: what the system has left, or what its group may; `None`
+/// where neither can be told.
+pub fn available_memory() -> Option<u64> {
     let system = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {
