@@ -15,6 +15,7 @@ mod score;
 mod screen;
 mod sft;
 mod summary;
+mod sweep;
 mod train;
 mod verify;
 
@@ -42,6 +43,7 @@ enum Command {
     Score(score::Args),
     Generate(generate::Args),
     Eval(eval::Args),
+    Sweep(sweep::Args),
     Calibrate(calibrate::Args),
 }
 
@@ -61,6 +63,7 @@ fn main() {
         Command::Score(args) => score::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Calibrate(args) => calibrate::run(args),
     };
     if let Err(e) = result {

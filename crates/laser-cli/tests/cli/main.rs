@@ -2,6 +2,10 @@
 
 mod calibrate;
 mod eval;
+mod eval_beam;
+mod eval_recipe;
+mod eval_sweep;
+mod eval_verify;
 mod export;
 mod generate;
 #[cfg(unix)]
@@ -371,6 +375,7 @@ fn every_command_shows_examples() {
         "score",
         "generate",
         "eval",
+        "sweep",
         "calibrate",
     ];
     for command in commands {

@@ -1,0 +1,169 @@
+//! `laser eval --self-verify`.
+
+use super::models::*;
+use super::*;
+use serde_json::json;
+
+const EVAL: [&str; 9] = [
+    "eval",
+    "--model",
+    "model",
+    "--data",
+    "d.jsonl",
+    "--max-new-tokens",
+    "8",
+    "--n",
+    "4",
+];
+
+fn place() -> TempDir {
+    let dir = with_self_reward("qwen2");
+    widen_eos(&dir);
+    let rows = [
+        json!({"prompt": "1+1", "answer": "2"}),
+        json!({"prompt": "2+2", "answer": "4"}),
+    ];
+    write(&dir, "d.jsonl", &jsonl(&rows));
+    dir
+}
+
+fn eval(dir: &TempDir, more: &[&str]) -> (Value, Vec<Value>, String) {
+    let output = laser(dir.path(), &[&EVAL[..], more, &["--out", "o"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let rows = lines(dir.path().join("o/results.jsonl"));
+    std::fs::remove_dir_all(dir.path().join("o")).unwrap();
+    (
+        serde_json::from_str(&stdout(&output)).unwrap(),
+        rows,
+        stderr(&output),
+    )
+}
+
+#[test]
+fn the_first_token_says_how_much_more_likely_yes_is_than_no() {
+    let dir = place();
+    let template = "{problem} / {response} ?";
+    let (m, rows, log) = eval(
+        &dir,
+        &[
+            "--self-verify",
+            "yes-no",
+            "--verify-template",
+            template,
+            "--chat",
+            "no",
+        ],
+    );
+    let p = &m["prompted"];
+    assert_eq!(
+        (&p["how"], &p["template"]),
+        (&"yes-no".into(), &template.into())
+    );
+    assert_eq!(
+        (&p["tokens_written"], &p["unparsable"]),
+        (&0.into(), &0.into())
+    );
+    let finished: Vec<&Value> = rows.iter().filter(|r| r["finish"] == "stop").collect();
+    assert!(!finished.is_empty());
+    assert_eq!(p["judged"], finished.len());
+    assert_eq!(m["self_reward_positions"], finished.len());
+    assert!(p["tokens_read"].as_u64().unwrap() > 0);
+    for part in ["asked in words", "last token", "tokens read"] {
+        assert!(log.contains(part), "'{part}' is missing in: {log}");
+    }
+    for r in &rows {
+        assert_eq!(r["prompted_score"].is_number(), r["finish"] == "stop");
+        if let Some(score) = r["prompted_score"].as_f64() {
+            assert!((0.0..=1.0).contains(&score));
+            assert_eq!(r["prompted_verdict"], score > 0.5);
+        }
+    }
+    // The share again from what the command score says of " Yes" and its kind.
+    let row = finished[0];
+    let asked = format!(
+        "{} / {} ?",
+        row["prompt"].as_str().unwrap(),
+        row["response"].as_str().unwrap()
+    );
+    let mut masses = [0.0, 0.0];
+    for (mass, words) in masses
+        .iter_mut()
+        .zip([["Yes", " Yes", "yes", " yes"], ["No", " No", "no", " no"]])
+    {
+        let mut first = std::collections::BTreeMap::new();
+        for word in words {
+            let line = json!({"prompt": asked, "response": word}).to_string();
+            let output = piped(dir.path(), &["score", "--model", "model"], &line);
+            let scored: Value = serde_json::from_str(&stdout(&output)).unwrap();
+            let logp = scored["logprobs"][0].as_f64().unwrap();
+            first.insert(format!("{logp:?}"), logp);
+        }
+        *mass = first.values().map(|l| l.exp()).sum::<f64>();
+    }
+    let share = masses[0] / (masses[0] + masses[1]);
+    let got = row["prompted_score"].as_f64().unwrap();
+    assert!((got - share).abs() < 1e-3, "{got} instead of {share}");
+}
+
+#[test]
+fn written_judgements_are_parsed_counted_and_vote() {
+    let dir = place();
+    let (m, rows, _) = eval(&dir, &["--self-verify", "prompt", "--verify-tokens", "5"]);
+    let p = &m["prompted"];
+    assert!(p["template"].as_str().unwrap().contains("{problem}"));
+    let judged = p["judged"].as_u64().unwrap();
+    assert!(judged > 0);
+    let written = p["tokens_written"].as_u64().unwrap();
+    assert!(written >= judged && written <= 5 * judged);
+    // A model of random weights says neither Yes nor No.
+    assert_eq!(p["unparsable"], judged);
+    assert_eq!(
+        p["metrics"]["self_verification"]["auroc"]["value"],
+        Value::Null
+    );
+    assert_estimate(&p["metrics"]["weighted_at"]["4"]);
+    for r in rows.iter().filter(|r| r["finish"] == "stop") {
+        assert_eq!(
+            (&r["prompted_score"], &r["prompted_verdict"]),
+            (&0.0.into(), &Value::Null)
+        );
+    }
+    // A question whose answer is known: the model goes on with the most likely token.
+    let bad: [(&[&str], &[&str]); 4] = [
+        (&["--self-verify", "maybe"], &["prompt", "yes-no"]),
+        (
+            &["--self-verify", "yes-no", "--verify-template", "x"],
+            &["{response}"],
+        ),
+        (
+            &["--self-verify", "yes-no", "--verify-tokens", "5"],
+            &["--verify-tokens"],
+        ),
+        (&["--verify-template", "{response}"], &["--self-verify"]),
+    ];
+    for (more, parts) in bad {
+        fails(dir.path(), &[&EVAL[..], more].concat(), 2, parts);
+    }
+}
+
+#[test]
+fn a_question_that_the_tokenizer_cannot_write_is_refused() {
+    let dir = workplace();
+    let train = ["train", "tiny.toml", "--out", "run"];
+    assert!(laser(dir.path(), &train).status.success());
+    let args = [
+        "eval",
+        "--model",
+        "run/checkpoints/step-5",
+        "--recipe",
+        "tiny.toml",
+        "--self-verify",
+        "prompt",
+    ];
+    fails(
+        dir.path(),
+        &args,
+        2,
+        &["cannot write the judging question", "own characters"],
+    );
+}
