@@ -58,14 +58,20 @@ pub struct Args {
     model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// Take the test problems of a recipe instead of files: its file, or the name of a built-in one
-    #[arg(long, value_name = "RECIPE", conflicts_with = "DataArgs")]
+    /// Take the test problems of a recipe instead of files: its file, or the name of a built-in
+    /// recipe
+    #[arg(
+        long,
+        value_name = "RECIPE",
+        conflicts_with_all = ["data", "format", "columns", "template", "system", "chat", "arguments", "limit"]
+    )]
     recipe: Option<String>,
     /// Problems of the recipe [default: evaluation.problems]
     #[arg(
         long,
         value_name = "N",
         requires = "recipe",
+        conflicts_with = "data",
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     problems: Option<u32>,

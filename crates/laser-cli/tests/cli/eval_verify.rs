@@ -85,22 +85,27 @@ fn the_first_token_says_how_much_more_likely_yes_is_than_no() {
         row["prompt"].as_str().unwrap(),
         row["response"].as_str().unwrap()
     );
-    let mut masses = [0.0, 0.0];
-    for (mass, words) in masses
-        .iter_mut()
-        .zip([["Yes", " Yes", "yes", " yes"], ["No", " No", "no", " no"]])
-    {
-        let mut first = std::collections::BTreeMap::new();
-        for word in words {
+    let firsts = |words: [&str; 4]| -> Vec<f64> {
+        let first = |word: &str| {
             let line = json!({"prompt": asked, "response": word}).to_string();
             let output = piped(dir.path(), &["score", "--model", "model"], &line);
             let scored: Value = serde_json::from_str(&stdout(&output)).unwrap();
-            let logp = scored["logprobs"][0].as_f64().unwrap();
-            first.insert(format!("{logp:?}"), logp);
-        }
-        *mass = first.values().map(|l| l.exp()).sum::<f64>();
-    }
-    let share = masses[0] / (masses[0] + masses[1]);
+            scored["logprobs"][0].as_f64().unwrap()
+        };
+        let mut all: Vec<f64> = words.into_iter().map(first).collect();
+        all.sort_by(f64::total_cmp);
+        all.dedup();
+        all
+    };
+    let yes = firsts(["Yes", " Yes", "yes", " yes"]);
+    let no = firsts(["No", " No", "no", " no"]);
+    // A token with which both begin tells nothing.
+    let mass = |a: &[f64], b: &[f64]| -> f64 {
+        let own = a.iter().filter(|l| !b.contains(l));
+        own.map(|l| l.exp()).sum()
+    };
+    let (yes, no) = (mass(&yes, &no), mass(&no, &yes));
+    let share = yes / (yes + no);
     let got = row["prompted_score"].as_f64().unwrap();
     assert!((got - share).abs() < 1e-3, "{got} instead of {share}");
 }
@@ -128,7 +133,6 @@ fn written_judgements_are_parsed_counted_and_vote() {
             (&0.0.into(), &Value::Null)
         );
     }
-    // A question whose answer is known: the model goes on with the most likely token.
     let bad: [(&[&str], &[&str]); 4] = [
         (&["--self-verify", "maybe"], &["prompt", "yes-no"]),
         (
