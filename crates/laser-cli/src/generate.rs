@@ -29,13 +29,15 @@ const EXPECTED: &str = r#"{"prompt": string}, {"messages": [...]} or {"ids": [nu
 ///
 ///   {"index": line from 0, "sample": from 0, "prompt": what the model read, "response": text,
 ///   "ids": the response's tokens, "logprobs": with --logprobs, of each token under the model
-///   itself, "self_logprob", "self_reward", "finish": "stop" or "length", "length": tokens}
+///   itself, "self_logprob", "self_reward", "self_certainty", "finish": "stop" or "length",
+///   "length": tokens}
 ///
 /// With --beam WIDTH the lines are the likeliest responses that beam search finds, the best first,
 /// and have "beam_score", their log-probability / length^A.
 ///
-/// self_logprob and self_reward are those of laser.json, null for responses that did not end. Other
-/// members of a line, such as "id", are copied, unless they have the name of a result. A response
+/// self_logprob and self_reward are those of laser.json, null for responses that did not end.
+/// self_certainty is the mean over the tokens of KL(uniform ‖ model), in nats; it needs no laser.json.
+/// Other members of a line, such as "id", are copied, unless they have the name of a result. A response
 /// depends on its prompt, its index and sample, the seed and the settings alone.
 ///
 /// The first bad line ends the command with status 2; a file is checked before work begins.
@@ -89,6 +91,7 @@ struct Output<'a> {
     logprobs: Option<&'a [f32]>,
     self_logprob: Option<f32>,
     self_reward: Option<f32>,
+    self_certainty: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     beam_score: Option<f64>,
     finish: &'static str,
@@ -208,6 +211,7 @@ fn write(line: &Line, group: &[(Answer, Option<f64>)], logprobs: bool) -> Result
             logprobs: logprobs.then_some(&r.logprobs),
             self_logprob: r.self_logprob,
             self_reward: answer.self_reward,
+            self_certainty: r.self_certainty,
             beam_score: *beam_score,
             finish: r.finish.as_str(),
             length: r.ids.len(),

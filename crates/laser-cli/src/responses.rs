@@ -124,6 +124,7 @@ mod tests {
             reward: f32::from(u8::from(correct)),
             self_logprob: None,
             self_reward: correct.then_some(0.75),
+            self_certainty: None,
             advantage: Some(if correct { 0.5 } else { -1.5 }),
             length: 3,
             finish: "stop".into(),

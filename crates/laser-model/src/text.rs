@@ -2,7 +2,9 @@
 
 mod files;
 mod python;
+mod stream;
 mod template;
+mod token_bytes;
 mod vocabulary;
 
 use std::path::Path;
@@ -12,6 +14,7 @@ use tokenizers::Tokenizer;
 
 use crate::ModelError;
 use files::Around;
+pub use stream::TextStream;
 use template::Template;
 
 /// A tokenizer with the chat template that belongs to it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::{Estimate, resample, weighted_mean};
 use crate::pooled::Pool;
 use crate::verification::{JudgeMetrics, Judged};
-use crate::voting::{Answer, AtK, Weights, at_k};
+use crate::voting::{Answer, AtK, VoteRules, at_k};
 use laser_rng::Rng;
 
 /// One sampled response.
@@ -57,7 +57,7 @@ impl Problem {
                 score: s.score,
             })
             .collect();
-        at_k(&answers, k, Weights::Clamped, seed)
+        at_k(&answers, k, &VoteRules::default(), seed)
     }
 }
 

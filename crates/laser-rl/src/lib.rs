@@ -20,7 +20,9 @@
 //! | [`average`] | weights | their moving average |
 //! | [`verification`] | (score, correct, length) | TPR, TNR, F1, AUROC, ECE, Spearman |
 //! | [`mod@calibration`] | the same | reliability bins and score histogram for a diagram |
-//! | [`voting`] | k answers with scores | one answer; pass@k, maj@k, weighted@k, best@k |
+//! | [`mod@self_certainty`] | logsumexp and mean of the logits | another score of a response |
+//! | [`voting`] | k answers with scores | one answer; pass@k, maj@k, weighted@k, best@k, Borda; when to stop |
+//! | [`selective`] | (confidence, correct) per problem | risk-coverage curve, AURC, a threshold for a precision |
 //! | [`evaluation`] | problems with samples | every metric with a 95 % interval |
 //!
 //! One prompt with three responses, from rewards to the gradient of the first one:
@@ -61,6 +63,8 @@ pub mod loss;
 pub mod off_policy;
 pub mod reward;
 pub mod selection;
+pub mod selective;
+pub mod self_certainty;
 pub mod self_reward;
 pub mod verification;
 pub mod voting;
@@ -83,9 +87,13 @@ pub use loss::{
 pub use off_policy::{ImportanceStats, ImportanceWeights, RatioBound, RatioLevel};
 pub use reward::{length_reward, soft_overlong_penalty};
 pub use selection::{Refill, RefillStep, is_informative, without_truncated};
+pub use selective::{Prediction, RiskCoverage, Threshold, precision_threshold, risk_coverage};
+pub use self_certainty::{mean_self_certainty, self_certainty};
 pub use self_reward::{
     AdvantageMix, ClassWeights, SelfReward, WarmUp, mix_advantages, partition_excess,
     self_reward_cross_entropy, self_reward_mse, smallest_beta_v,
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
-pub use voting::{Answer, AtK, Weights, at_k};
+pub use voting::{
+    Adaptive, Answer, AtK, Choice, Decision, Method, VoteRules, Votes, Weights, at_k, choose,
+};

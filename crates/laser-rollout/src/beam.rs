@@ -13,8 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use laser_kernels::{Backend, Cpu};
 use laser_model::{Decoder, GenerationState, Step};
 
-use crate::engine::{Monitor, Response, RolloutError, SelfRewardPosition};
-use search::{Row, Search};
+use crate::check::{check_generation, check_request};
+use crate::engine::{Generation, Monitor, Request, Response, RolloutError, SelfRewardPosition};
+use crate::row::Distribution;
+use crate::sampling::Sampling;
+use search::Search;
 
 /// Beams in flight on each thread.
 const ROWS: usize = 32;
@@ -110,37 +113,23 @@ impl BeamSearch {
         if self.max_new_tokens == 0 {
             return Err(range("max_new_tokens", 0.0, "1 or more"));
         }
-        let vocab = decoder.config.vocab_size;
-        let known = |what, id: u32| match (id as usize) < vocab {
-            true => Ok(()),
-            false => Err(RolloutError::UnknownToken { what, id, vocab }),
+        let generation = Generation {
+            sampling: Sampling::default(),
+            max_new_tokens: self.max_new_tokens,
+            stop: self.stop.clone(),
+            self_reward_token: self.self_reward_token,
+            self_reward_position: self.self_reward_position,
         };
-        for id in &self.stop {
-            known("stop token", *id)?;
-        }
-        if let Some(zc) = self.self_reward_token {
-            known("self-reward token", zc)?;
-            if self.stop.contains(&zc) {
-                return Err(RolloutError::SelfRewardStops(zc));
-            }
-        }
+        check_generation(&decoder.config, &generation)?;
         let mut capacity = 1;
-        for (request, prompt) in prompts.iter().enumerate() {
-            if prompt.is_empty() {
-                return Err(RolloutError::EmptyPrompt { request });
-            }
-            for id in prompt {
-                known("prompt token", *id)?;
-            }
-            let needed = prompt.len() + self.max_new_tokens;
-            if needed > decoder.context() {
-                return Err(RolloutError::TooLong {
-                    request,
-                    prompt: prompt.len(),
-                    new: self.max_new_tokens,
-                    context: decoder.context(),
-                });
-            }
+        for (i, prompt) in prompts.iter().enumerate() {
+            let request = Request {
+                prompt: prompt.clone(),
+                samples: self.width,
+                seed: Vec::new(),
+            };
+            let context = decoder.context();
+            let needed = check_request(&decoder.config, context, &generation, i, &request)?;
             capacity = capacity.max(needed);
         }
         Ok(capacity)
@@ -256,8 +245,8 @@ impl Rows {
         Rows { vocab, lse }
     }
 
-    fn get<'s>(&self, state: &'s GenerationState<Cpu>, i: usize) -> Row<'s> {
-        Row {
+    fn get<'s>(&self, state: &'s GenerationState<Cpu>, i: usize) -> Distribution<'s> {
+        Distribution {
             logits: &state.logits()[i * self.vocab..(i + 1) * self.vocab],
             lse: self.lse[i],
         }

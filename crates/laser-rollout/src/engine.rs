@@ -76,6 +76,10 @@ pub struct Response {
     pub finish: Finish,
     /// log p(z_c) at the stop token, nats; `None` when truncated or not asked for.
     pub self_logprob: Option<f32>,
+    /// How far the distributions that the tokens were drawn from are from the uniform one: the mean
+    /// over the tokens of KL(uniform ‖ p), nats, under the un-tempered policy (Kang et al.,
+    /// arXiv 2502.18581). `None` without tokens.
+    pub self_certainty: Option<f32>,
 }
 
 impl Response {
@@ -163,6 +167,39 @@ pub enum RolloutError {
         /// What is wrong.
         what: crate::SamplingError,
     },
+    /// A request for no responses, where at least one is expected.
+    #[error("request {request}: no samples are asked for; ask for at least one")]
+    NoSamples {
+        /// Index of the request.
+        request: usize,
+    },
+    /// Rows longer than the model's context.
+    #[error(
+        "rows of {capacity} tokens exceed the model's context of {context}; ask for shorter ones"
+    )]
+    Capacity {
+        /// Tokens of a row.
+        capacity: usize,
+        /// The model's context.
+        context: usize,
+    },
+    /// The operating system refused a thread.
+    #[error("could not start {threads} threads ({reason}); ask for fewer")]
+    Threads {
+        /// How many were wanted.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
+    /// A thread broke down while it worked on this request.
+    #[error("the sampler broke down ({what}); this is a bug of laser, please report it")]
+    Worker {
+        /// Its last words.
+        what: String,
+    },
+    /// The service ended before the response did.
+    #[error("the service stopped before the response was complete; ask again when it runs")]
+    Stopped,
     /// z_c is among the stop tokens.
     #[error("the self-reward token {0} is also a stop token; choose an unused token")]
     SelfRewardStops(u32),

@@ -3,14 +3,19 @@
 //! - [`Sampling`]: from the logits of a step to a token.
 //! - [`Engine`]: who answers prompts; [`LocalEngine`] does so in this process by continuous
 //!   batching.
+//! - [`Service`]: the same for requests that arrive while it runs.
 //! - [`BeamSearch`]: the likeliest responses instead of sampled ones.
 //! - [`score`]: log-probabilities of given responses; [`Batch`]: how responses become packed rows.
 
 mod beam;
+mod check;
 mod engine;
 mod local;
+mod row;
 mod sampling;
 pub mod score;
+mod service;
+mod worker;
 
 pub use beam::{BeamSearch, Hypothesis};
 pub use engine::{
@@ -19,3 +24,4 @@ pub use engine::{
 pub use local::{LocalEngine, Memory};
 pub use sampling::{Sampling, SamplingError};
 pub use score::{Batch, Sequence};
+pub use service::{Event, Job, Load, Refused, Service, ServiceOptions, Sink, Ticket};

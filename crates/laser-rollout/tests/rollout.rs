@@ -1,46 +1,16 @@
 //! The local engine on the tiny checkpoints in `fixtures/`.
 
-use std::path::PathBuf;
+mod common;
+
 use std::sync::atomic::Ordering;
 
+use common::{ZC, decoder, generation, requests};
 use laser_kernels::Cpu;
-use laser_model::{Decoder, Retain, Workspace, checkpoint};
+use laser_model::{Retain, Workspace};
 use laser_rollout::{
     Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError,
     Sampling, SelfRewardPosition, Sequence, score,
 };
-
-const ZC: u32 = 766;
-
-fn decoder() -> Decoder<Cpu> {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/qwen3");
-    let config = checkpoint::load_config(&dir).unwrap();
-    let weights = checkpoint::Stored::weights(&dir, &config).unwrap();
-    Decoder::new(&Cpu::serial(), config, weights.tensors(), 256, true)
-}
-
-fn requests() -> Vec<Request> {
-    (0..5u64)
-        .map(|p| Request {
-            prompt: (0..3 + 9 * p as u32)
-                .map(|i| (i * 37 + p as u32) % 700)
-                .collect(),
-            samples: 6,
-            seed: vec![7, 1, p],
-        })
-        .collect()
-}
-
-/// A random model stops rarely; many stop ids make responses of very different lengths.
-fn generation() -> Generation {
-    Generation {
-        sampling: Sampling::default(),
-        max_new_tokens: 40,
-        stop: (0..48).chain([763]).collect(),
-        self_reward_token: Some(ZC),
-        self_reward_position: SelfRewardPosition::AfterEos,
-    }
-}
 
 fn run(rows: usize, threads: usize, requests: &[Request]) -> Vec<Vec<Response>> {
     run_with(rows, threads, requests, &generation())
@@ -52,7 +22,7 @@ fn run_with(
     requests: &[Request],
     generation: &Generation,
 ) -> Vec<Vec<Response>> {
-    let (decoder, memory) = (decoder(), Memory::new(rows));
+    let (decoder, memory) = (decoder(256), Memory::new(rows));
     let engine = LocalEngine::new(&decoder, &memory, threads);
     engine
         .generate(requests, generation, &Monitor::default())
@@ -102,7 +72,7 @@ fn sampled_log_probabilities_are_the_recomputed_ones_to_the_last_bit() {
 
 /// Samples that were compared with their recomputed log-probabilities.
 fn recomputed(position: SelfRewardPosition) -> Vec<Response> {
-    let (decoder, all) = (decoder(), requests());
+    let (decoder, all) = (decoder(256), requests());
     let generation = Generation {
         self_reward_position: position,
         ..generation()
@@ -152,7 +122,7 @@ fn responses_end_at_the_first_stop_token_or_at_the_limit() {
 
 #[test]
 fn impossible_requests_are_refused_with_their_index() {
-    let (decoder, memory) = (decoder(), Memory::new(2));
+    let (decoder, memory) = (decoder(256), Memory::new(2));
     let engine = LocalEngine::new(&decoder, &memory, 1);
     let ask = |prompt: Vec<u32>, g: Generation| {
         let good = Request {
@@ -202,7 +172,7 @@ fn impossible_requests_are_refused_with_their_index() {
 
 #[test]
 fn a_cancelled_call_returns_no_partial_results() {
-    let (decoder, memory) = (decoder(), Memory::new(2));
+    let (decoder, memory) = (decoder(256), Memory::new(2));
     let engine = LocalEngine::new(&decoder, &memory, 1);
     let monitor = Monitor::default();
     monitor.cancel.store(true, Ordering::Relaxed);

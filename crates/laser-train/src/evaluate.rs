@@ -36,6 +36,9 @@ pub struct SampleRow {
     pub self_logprob: Option<f32>,
     /// r_s.
     pub self_reward: Option<f32>,
+    /// Self-certainty: mean over the tokens of KL(uniform ‖ p), nats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_certainty: Option<f32>,
     /// Â, in training.
     pub advantage: Option<f32>,
     /// Tokens.
@@ -56,6 +59,7 @@ impl SampleRow {
             reward_parts: l.parts.iter().map(|(n, x)| (n.to_string(), *x)).collect(),
             self_logprob: l.response.self_logprob,
             self_reward: l.score,
+            self_certainty: l.response.self_certainty,
             advantage,
             length: l.response.ids.len(),
             finish: l.response.finish.as_str().into(),

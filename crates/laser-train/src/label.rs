@@ -88,6 +88,12 @@ fn grader(problem: &Problem) -> Result<Grade<'_>, TrainError> {
     }))
 }
 
+/// Whether a response ended by itself and has no special token before its stop token.
+pub(crate) fn well_formed(text: &Text, response: &Response) -> bool {
+    let body = response.ids.split_last().map_or(&[][..], |(_, body)| body);
+    response.finished() && !text.has_special(body)
+}
+
 /// Labels the responses to one problem; scores come later.
 pub(crate) fn label(
     text: &Text,
@@ -99,9 +105,7 @@ pub(crate) fn label(
         .into_iter()
         .map(|response| {
             let written = text.decode(&response.ids)?;
-            let body = response.ids.split_last().map_or(&[][..], |(_, body)| body);
-            let well_formed = response.finished() && !text.has_special(body);
-            let (extracted, correct) = match well_formed {
+            let (extracted, correct) = match well_formed(text, &response) {
                 true => grade(&written),
                 false => (None, false),
             };
@@ -141,6 +145,7 @@ mod tests {
             ids,
             finish,
             self_logprob: None,
+            self_certainty: None,
         };
         let l = label(&text, &problem, vec![response]).unwrap().remove(0);
         (l.correct, l.extracted)

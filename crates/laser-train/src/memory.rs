@@ -100,8 +100,10 @@ impl MemoryPlan {
             false => (r.prompts, r.samples),
         };
         let threads = (threads as u64).min(prompts as u64).max(1);
-        let rows = (r.rows as u64).min((prompts * samples) as u64) + 1;
-        let decoding = rows * (vocab + scoring as u64) + context * scoring as u64;
+        let rows = (r.rows as u64).min((prompts * samples) as u64);
+        // Rows keep the logits after their prompts, of which one more may be just ending.
+        let held = rows.min(rows / samples.max(1) as u64 + 2);
+        let decoding = rows * (vocab + scoring as u64) + held * vocab + context * scoring as u64;
         let reference = match recipe.needs_reference() {
             true => weights + forward + micro * scoring as u64,
             false => 0,

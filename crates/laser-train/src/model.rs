@@ -2,6 +2,7 @@
 
 mod beam;
 mod candidates;
+mod final_answer;
 mod input;
 mod judge;
 mod laser_json;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 use laser_kernels::Cpu;
 use laser_model::{Decoder, GenerationDefaults, Message, Text};
 use laser_rollout::{
-    Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, Sampling,
+    Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, Sampling, Service,
+    ServiceOptions,
 };
 use serde_json::{Map, Value};
 
@@ -42,7 +44,7 @@ pub struct LanguageModel {
     /// The device.
     pub cpu: Cpu,
     /// The model; an adapter is merged into it.
-    pub decoder: Decoder<Cpu>,
+    pub decoder: Arc<Decoder<Cpu>>,
     /// Its tokenizer and chat template.
     pub text: Text,
     /// Ids that end a response.
@@ -114,7 +116,7 @@ impl LanguageModel {
         }
         Ok(LanguageModel {
             cpu,
-            decoder,
+            decoder: Arc::new(decoder),
             text,
             eos,
             self_reward,
@@ -216,7 +218,11 @@ impl LanguageModel {
             .collect()
     }
 
-    fn answer(&self, response: Response) -> Result<Answer, TrainError> {
+    /// A response with its text and its self-reward.
+    ///
+    /// # Errors
+    /// Ids that cannot be decoded.
+    pub fn answer(&self, response: Response) -> Result<Answer, TrainError> {
         Ok(Answer {
             text: self.text.decode(&response.ids)?,
             self_reward: self.self_reward_of(response.self_logprob),
@@ -224,7 +230,23 @@ impl LanguageModel {
         })
     }
 
-    fn self_reward_of(&self, logprob: Option<f32>) -> Option<f32> {
+    /// Samples responses to requests that come one by one, on [`LanguageModel::cpu`]'s number of
+    /// threads unless `options` say otherwise. The service keeps the weights alive; it needs
+    /// nothing else of the model. Settings for its jobs come from [`LanguageModel::generation`].
+    ///
+    /// # Errors
+    /// A capacity beyond the model's context; threads that cannot be started.
+    pub fn serve(&self, options: ServiceOptions) -> Result<Service, TrainError> {
+        let threads = match options.threads {
+            0 => self.cpu.threads(),
+            n => n,
+        };
+        let options = ServiceOptions { threads, ..options };
+        Ok(Service::start(self.decoder.clone(), options)?)
+    }
+
+    /// r_s of a log p(z_c), nats; `None` without one, and of a model without a self-reward.
+    pub fn self_reward_of(&self, logprob: Option<f32>) -> Option<f32> {
         let token = self.self_reward.as_ref()?;
         logprob.map(|logprob| token.rule.score(logprob))
     }

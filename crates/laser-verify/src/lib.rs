@@ -27,11 +27,13 @@ pub mod algebra;
 pub mod ast;
 pub mod compare;
 pub mod extract;
+mod groups;
 pub mod limits;
 pub mod numeric;
 pub mod parse;
 mod verify;
 
 pub use compare::Rules;
+pub use groups::Groups;
 pub use limits::Limits;
 pub use verify::{Gold, Outcome, Reason, Verdict, Verifier, verify};

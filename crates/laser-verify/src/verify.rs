@@ -104,6 +104,12 @@ impl Verifier {
         }
     }
 
+    /// The final answer of a response, several parts joined by commas; `None` where it holds none.
+    pub fn answer(&self, response: &str) -> Option<String> {
+        let candidates = extract::candidates(response, &self.extraction, &self.limits).ok()?;
+        candidates.first().map(join)
+    }
+
     /// Reads a gold answer.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ fn what_does_not_go_with_a_recipe_is_named() {
             &["--recipe", "tiny.toml", "--template", "{prompt}"],
             &["--template"],
         ),
-        (&["--problems", "3", "--data", "d.jsonl"], &["--recipe"]),
+        (&["--problems", "3", "--data", "d.jsonl"], &["--problems", "--data"]),
         (
             &["--recipe", "none.toml"],
             &["none.toml", "built-in recipes"],

@@ -196,8 +196,9 @@ fn equal_problems_draw_different_random_subsets() {
     // C(20, 6) is beyond enumeration; shared subsets would repeat one error in every problem.
     let one = large(1, 20);
     let two = [one.clone(), one.clone()].concat();
-    let maj = |problems: &[Problem]| value(&evaluate(problems, &options(&[6], 0)).maj_at[&6]);
-    assert_ne!(maj(&one), maj(&two));
+    let weighted =
+        |problems: &[Problem]| value(&evaluate(problems, &options(&[6], 0)).weighted_at[&6]);
+    assert_ne!(weighted(&one), weighted(&two));
 }
 
 #[test]

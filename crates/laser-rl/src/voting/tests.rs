@@ -2,7 +2,11 @@ use approx::assert_relative_eq;
 use proptest::prelude::*;
 
 use super::*;
-use laser_rng::Rng;
+
+const RULES: VoteRules = VoteRules {
+    weights: Weights::Clamped,
+    borda_power: BORDA_POWER,
+};
 
 /// "7" is right. A key of "" stands for no extracted answer.
 fn answers<'a>(rows: &[(&'a str, Option<f32>)]) -> Vec<Answer<'a>> {
@@ -110,9 +114,9 @@ fn pass_at_k_has_its_textbook_values() {
 #[test]
 fn at_k_is_undefined_outside_one_to_n() {
     let a = answers(&[("7", None), ("5", None)]);
-    assert_eq!(at_k(&a, 0, Weights::Clamped, 0), None);
-    assert_eq!(at_k(&a, 3, Weights::Clamped, 0), None);
-    assert_eq!(at_k(&[], 1, Weights::Clamped, 0), None);
+    assert_eq!(at_k(&a, 0, &RULES, 0), None);
+    assert_eq!(at_k(&a, 3, &RULES, 0), None);
+    assert_eq!(at_k(&[], 1, &RULES, 0), None);
     assert_eq!(pass_at_k(2, 3, 1), None);
 }
 
@@ -124,15 +128,17 @@ fn at_one_everything_is_the_mean_accuracy() {
         maj: 0.5,
         weighted: 0.5,
         best: 0.5,
+        borda: 0.5,
+        errors: SubsetErrors::default(),
     };
-    assert_eq!(at_k(&a, 1, Weights::Clamped, 0), Some(expected));
+    assert_eq!(at_k(&a, 1, &RULES, 0), Some(expected));
 }
 
 #[test]
 fn at_two_of_three_has_its_hand_computed_values() {
     // Pairs (5,7), (5,7'), (7,7'): plain majority takes the first of a tie.
     let a = answers(&[("5", Some(0.5)), ("7", Some(0.9)), ("7", Some(0.1))]);
-    let r = at_k(&a, 2, Weights::Clamped, 0).unwrap();
+    let r = at_k(&a, 2, &RULES, 0).unwrap();
     assert_relative_eq!(r.pass, 1.0);
     assert_relative_eq!(r.maj, 1.0 / 3.0);
     assert_relative_eq!(r.weighted, 2.0 / 3.0);
@@ -140,55 +146,121 @@ fn at_two_of_three_has_its_hand_computed_values() {
 }
 
 #[test]
-fn subsets_are_counted_without_overflow() {
-    assert!(subsets_at_most(16, 8, 12_870));
-    assert!(!subsets_at_most(16, 8, 12_869));
-    assert!(!subsets_at_most(10_000, 5_000, MAX_ENUMERATED));
-    assert!(subsets_at_most(10_000, 10_000, 1));
-}
-
-#[test]
-fn every_subset_is_visited_once_in_order() {
-    let mut seen = Vec::new();
-    for_each_subset(4, 2, &mut |s: &[usize]| seen.push(s.to_vec()));
-    assert_eq!(seen, [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]);
-    let mut count = 0;
-    for_each_subset(16, 8, &mut |_: &[usize]| count += 1);
-    assert_eq!(count, 12_870);
-}
-
-#[test]
-fn drawn_subsets_are_ascending_and_uniform() {
-    let mut rng = Rng::from_words(&[5]);
-    let mut subset = Vec::new();
-    let mut counts = HashMap::new();
-    for _ in 0..10_000 {
-        draw_subset(&mut rng, 5, 3, &mut subset);
-        assert!(subset.len() == 3 && subset.is_sorted());
-        *counts.entry(subset.clone()).or_insert(0u32) += 1;
-    }
-    // 1,000 each of the ten, standard deviation 30.
-    assert_eq!(counts.len(), 10);
-    assert!(
-        counts.values().all(|c| c.abs_diff(1000) < 150),
-        "{counts:?}"
-    );
-}
-
-#[test]
-fn random_subsets_estimate_the_exact_mean_and_depend_on_the_seed_only() {
+fn beyond_enumeration_maj_is_counted_and_the_rest_estimated_with_a_stated_error() {
     // C(20, 6) = 38,760 is beyond enumeration; maj@6 of two keys follows from a hypergeometric.
-    let rows: Vec<(&str, Option<f32>)> = (0..20)
+    let mut rows: Vec<(&str, Option<f32>)> = (0..20)
         .map(|i| (if i < 8 { "7" } else { "5" }, Some(0.5)))
         .collect();
-    let a = answers(&rows);
-    let first = at_k(&a, 6, Weights::Clamped, 11).unwrap();
-    assert_eq!(first, at_k(&a, 6, Weights::Clamped, 11).unwrap());
-    assert_ne!(first.maj, at_k(&a, 6, Weights::Clamped, 12).unwrap().maj);
     // "7" comes first and wins ties: 3 or more of its 8. C(8,i)·C(12,6−i), i = 3..6.
     let exact = (56.0 * 220.0 + 70.0 * 66.0 + 56.0 * 12.0 + 28.0) / 38_760.0;
-    assert!((first.maj - exact).abs() < 0.03, "{} {exact}", first.maj);
-    assert_eq!(first.maj, first.weighted);
+    let equal = at_k(&answers(&rows), 6, &RULES, 11).unwrap();
+    assert_relative_eq!(equal.maj, exact, epsilon = 1e-12);
+    assert_eq!((equal.weighted, equal.errors.weighted), (equal.maj, 0.0));
+
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.1 = Some((i * 7 % 20) as f32 / 20.0);
+    }
+    let a = answers(&rows);
+    let first = at_k(&a, 6, &RULES, 11).unwrap();
+    assert_eq!(first, at_k(&a, 6, &RULES, 11).unwrap());
+    let other = at_k(&a, 6, &RULES, 12).unwrap();
+    assert_eq!(first.maj, other.maj);
+    assert_ne!(first.weighted, other.weighted);
+    assert!(first.errors.maj == 0.0 && first.errors.weighted > 0.0 && first.errors.borda > 0.0);
+
+    // The true values, from every subset.
+    let ballot = Ballot::new(&a, RULES.weights);
+    let (mut tally, mut ranks) = (
+        Tally::new(&ballot),
+        borda::Borda::new(&a, RULES.borda_power),
+    );
+    let mut sums = [0.0; 2];
+    subsets::for_each(20, 6, &mut |s: &[usize]| {
+        let weighted = tally.count(s).weighted;
+        for (sum, i) in sums
+            .iter_mut()
+            .zip([weighted, ranks.winner(&ballot, &mut tally, s)])
+        {
+            *sum += f64::from(u8::from(a[i].correct)) / 38_760.0;
+        }
+    });
+    for r in [first, other] {
+        for (found, error, exact) in [
+            (r.weighted, r.errors.weighted, sums[0]),
+            (r.borda, r.errors.borda, sums[1]),
+        ] {
+            assert!(error < 0.008, "{error}");
+            assert!(
+                (found - exact).abs() < 4.0 * error,
+                "{found} ± {error}: {exact}"
+            );
+        }
+    }
+}
+
+#[test]
+fn standard_errors_are_those_of_repeated_estimates() {
+    let rows: Vec<(&str, Option<f32>)> = (0..24)
+        .map(|i| (["7", "5", "3"][i % 3], Some((i * 11 % 24) as f32 / 24.0)))
+        .collect();
+    let a = answers(&rows);
+    let all: Vec<AtK> = (0..40).map(|s| at_k(&a, 10, &RULES, s).unwrap()).collect();
+    let mean = all.iter().map(|r| r.weighted).sum::<f64>() / 40.0;
+    let spread = all.iter().map(|r| (r.weighted - mean).powi(2)).sum::<f64>() / 39.0;
+    let ratio = spread.sqrt() / all[0].errors.weighted;
+    // The standard deviation of such a ratio is about 0.11.
+    assert!((0.6..1.5).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn what_is_too_much_to_count_is_sampled_with_its_error() {
+    let rows: Vec<(&str, Option<f32>)> = (0..400)
+        .map(|i| (["7", "5"][usize::from(i % 20 > 9)], None))
+        .collect();
+    let r = at_k(&answers(&rows), 100, &RULES, 1).unwrap();
+    assert!(r.errors.maj > 0.0 && r.errors.maj < 0.009);
+    assert_eq!((r.maj, r.errors.maj), (r.weighted, r.errors.weighted));
+    assert!((r.maj - 0.5).abs() < 0.1, "{}", r.maj);
+}
+
+#[test]
+fn borda_votes_are_powers_of_the_ranks() {
+    let a = answers(&[("5", Some(0.1)), ("7", Some(0.9)), ("3", Some(0.4))]);
+    let votes = borda_votes(&a, 0.5);
+    for (found, expected) in votes.iter().zip([1.0, 3f64.sqrt(), 2f64.sqrt()]) {
+        assert_relative_eq!(*found, expected, epsilon = 1e-12);
+    }
+    // No key, no vote, but a rank; no score, the last ranks, in order of appearance.
+    let a = answers(&[
+        ("5", None),
+        ("", Some(0.9)),
+        ("3", Some(f32::NAN)),
+        ("7", Some(0.4)),
+    ]);
+    assert_eq!(borda_votes(&a, 1.0), [2.0, 0.0, 1.0, 3.0]);
+    // Equal scores rank in order of appearance.
+    let a = answers(&[("5", Some(0.5)), ("3", Some(0.5))]);
+    assert_eq!(borda_votes(&a, 1.0), [2.0, 1.0]);
+}
+
+#[test]
+fn borda_lies_between_the_majority_and_the_best() {
+    let a = answers(&[("5", Some(0.1)), ("5", Some(0.2)), ("7", Some(0.9))]);
+    assert_eq!(borda(&a, 0.0), Some(0));
+    // 1 + √2 against √3; 1 + 2 against 3, a tie; 1 + 4 against 9.
+    assert_eq!(
+        [0.5, 1.0, 2.0].map(|p| borda(&a, p)),
+        [Some(0), Some(0), Some(2)]
+    );
+    assert_eq!(borda(&a, f64::INFINITY), Some(2));
+    assert_eq!(borda(&[], 1.0), None);
+    assert_eq!(
+        borda(&answers(&[("", Some(1.0)), ("", None)]), 1.0),
+        Some(0)
+    );
+    // The best has no key: the best that has one.
+    let a = answers(&[("5", Some(0.1)), ("", Some(0.9)), ("7", Some(0.2))]);
+    assert_eq!(borda(&a, f64::INFINITY), Some(2));
 }
 
 /// Owned form of random answers; few keys and scores, so that ties are common.
@@ -232,19 +304,77 @@ fn obvious_weighted(answers: &[Answer]) -> usize {
     }
 }
 
+/// Borda by the definition of ranks, with the default power.
+fn obvious_borda(answers: &[Answer]) -> usize {
+    let n = answers.len();
+    let score = |i: usize| answers[i].number().unwrap_or(f32::NEG_INFINITY);
+    let above = |i: usize, j: usize| score(j) > score(i) || (score(j) == score(i) && j < i);
+    let rank = |i: usize| 1 + (0..n).filter(|&j| j != i && above(i, j)).count();
+    let votes: Vec<f64> = (0..n).map(|i| ((n - rank(i) + 1) as f64).sqrt()).collect();
+    let support = |key| -> f64 {
+        (0..n)
+            .filter(|&i| answers[i].key == key)
+            .map(|i| votes[i])
+            .sum()
+    };
+    let mut best: Option<usize> = None;
+    for i in (0..n).filter(|&i| answers[i].key.is_some()) {
+        // Sums in different orders differ by rounding.
+        if best.is_none_or(|b| support(answers[i].key) > support(answers[b].key) + 1e-9) {
+            best = Some(i);
+        }
+    }
+    best.unwrap_or(0)
+}
+
 proptest! {
+    #[test]
+    fn counted_majorities_equal_enumerated_ones(
+        keys in prop::collection::vec(0u8..5, 1..11),
+        labels in prop::collection::vec(any::<bool>(), 11),
+        k in 1usize..11,
+    ) {
+        // Labels of their own: what is right need not depend on the key alone.
+        let names = ["", "a", "b", "c", "d"];
+        let a: Vec<Answer> = keys
+            .iter()
+            .zip(labels)
+            .map(|(&key, correct)| Answer {
+                key: Some(names[key as usize]).filter(|k| !k.is_empty()),
+                correct,
+                score: None,
+            })
+            .collect();
+        let k = k.min(a.len());
+        let ballot = Ballot::new(&a, Weights::Clamped);
+        let counted = exact::majority_at_k(&a, &ballot, k).unwrap();
+        let enumerated = at_k(&a, k, &RULES, 0).unwrap().maj;
+        prop_assert!((counted - enumerated).abs() < 1e-12, "{counted} {enumerated}");
+    }
+
+    #[test]
+    fn borda_with_power_zero_is_the_majority_and_without_end_the_best(rows in any_rows()) {
+        let a = from_rows(&rows);
+        prop_assert_eq!(borda(&a, 0.0), majority(&a));
+        let keyed: Vec<Answer> = a.iter().copied().filter(|a| a.key.is_some()).collect();
+        if let (Some(i), Some(best)) = (borda(&a, f64::INFINITY), best_of(&keyed)) {
+            prop_assert_eq!(a[i].key, keyed[best].key);
+        }
+    }
+
     #[test]
     fn votes_equal_their_definition(rows in any_rows()) {
         let a = from_rows(&rows);
         prop_assert_eq!(majority(&a), Some(obvious_vote(&a, |_| 1.0)));
         prop_assert_eq!(weighted_majority(&a, Weights::Clamped), Some(obvious_weighted(&a)));
+        prop_assert_eq!(borda(&a, 0.5), Some(obvious_borda(&a)));
     }
 
     #[test]
     fn at_k_equals_the_mean_over_every_bit_mask(rows in any_rows(), k in 1usize..9) {
         let a = from_rows(&rows);
         let k = k.min(a.len());
-        let (mut sums, mut total) = ([0.0; 4], 0.0);
+        let (mut sums, mut total) = ([0.0; 5], 0.0);
         for mask in (0u32..1 << a.len()).filter(|m| m.count_ones() as usize == k) {
             let subset: Vec<Answer> =
                 (0..a.len()).filter(|i| mask >> i & 1 == 1).map(|i| a[i]).collect();
@@ -253,14 +383,15 @@ proptest! {
                 subset[obvious_vote(&subset, |_| 1.0)].correct,
                 subset[obvious_weighted(&subset)].correct,
                 subset[best_of(&subset).unwrap()].correct,
+                subset[obvious_borda(&subset)].correct,
             ];
             for (sum, hit) in sums.iter_mut().zip(hits) {
                 *sum += f64::from(u8::from(hit));
             }
             total += 1.0;
         }
-        let r = at_k(&a, k, Weights::Clamped, 0).unwrap();
-        for (fast, sum) in [r.pass, r.maj, r.weighted, r.best].into_iter().zip(sums) {
+        let r = at_k(&a, k, &RULES, 0).unwrap();
+        for (fast, sum) in [r.pass, r.maj, r.weighted, r.best, r.borda].into_iter().zip(sums) {
             prop_assert!((fast - sum / total).abs() < 1e-12);
         }
     }
@@ -305,8 +436,8 @@ proptest! {
     #[test]
     fn no_selection_beats_pass(rows in any_rows(), k in 1usize..9) {
         let a = from_rows(&rows);
-        let r = at_k(&a, k.min(a.len()), Weights::Clamped, 0).unwrap();
-        for x in [r.maj, r.weighted, r.best] {
+        let r = at_k(&a, k.min(a.len()), &RULES, 0).unwrap();
+        for x in [r.maj, r.weighted, r.best, r.borda] {
             prop_assert!(x <= r.pass + 1e-12);
         }
     }

@@ -6,16 +6,8 @@ use laser_model::Step;
 
 use super::{BeamSearch, Hypothesis};
 use crate::engine::{Finish, Response, RolloutError, SelfRewardPosition};
+use crate::row::Distribution;
 use crate::sampling::SamplingError;
-
-/// The distribution after a beam.
-#[derive(Clone, Copy)]
-pub(super) struct Row<'a> {
-    /// `[vocab]`.
-    pub logits: &'a [f32],
-    /// Their logarithm of the sum of exponentials.
-    pub lse: f32,
-}
 
 /// The beams of a prompt and what they have found.
 pub(super) struct Search<'a> {
@@ -41,6 +33,8 @@ struct Beam {
     slot: usize,
     ids: Vec<u32>,
     logprobs: Vec<f32>,
+    /// Self-certainty, summed over the tokens.
+    certainty: f64,
     /// Σ log p, nats.
     sum: f64,
 }
@@ -93,6 +87,7 @@ impl<'a> Search<'a> {
                 slot: first_slot,
                 ids: Vec::new(),
                 logprobs: Vec::new(),
+                certainty: 0.0,
                 sum: 0.0,
             }],
             found: Vec::new(),
@@ -133,7 +128,10 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// Logits that are not numbers.
-    pub fn advance<'r>(&mut self, row: impl Fn(usize) -> Row<'r>) -> Result<(), RolloutError> {
+    pub fn advance<'r>(
+        &mut self,
+        row: impl Fn(usize) -> Distribution<'r>,
+    ) -> Result<(), RolloutError> {
         let width = self.settings.width;
         let mut candidates = Vec::new();
         for beam in 0..self.beams.len() {
@@ -152,7 +150,12 @@ impl<'a> Search<'a> {
         self.done = last || candidates.is_empty() || self.is_hopeless(&candidates[0]);
         match self.done {
             true => self.beams.clear(),
-            false => self.grow(&candidates),
+            false => {
+                for (i, beam) in self.beams.iter_mut().enumerate() {
+                    beam.certainty += row(i).certainty();
+                }
+                self.grow(&candidates);
+            }
         }
         Ok(())
     }
@@ -161,7 +164,7 @@ impl<'a> Search<'a> {
     fn continuations(
         &self,
         beam: usize,
-        row: Row,
+        row: Distribution,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), RolloutError> {
         let s = self.settings;
@@ -210,7 +213,7 @@ impl<'a> Search<'a> {
     }
 
     /// Keeps a complete response if it is among the best.
-    fn find(&mut self, c: Candidate, row: Row) {
+    fn find(&mut self, c: Candidate, row: Distribution) {
         let s = self.settings;
         let score = self.score(c.sum);
         let place = self.found.partition_point(|f| f.hypothesis.score >= score);
@@ -220,9 +223,7 @@ impl<'a> Search<'a> {
         let beam = &self.beams[c.beam];
         let (self_logprob, closing) = match (c.stops, s.self_reward_token, s.self_reward_position) {
             (true, Some(_), SelfRewardPosition::AfterEos) => (None, Some(beam.slot)),
-            (true, Some(zc), SelfRewardPosition::AtEos) => {
-                (Some(row.logits[zc as usize] - row.lse), None)
-            }
+            (true, Some(zc), SelfRewardPosition::AtEos) => (Some(row.logprob(zc)), None),
             _ => (None, None),
         };
         let response = Response {
@@ -233,6 +234,7 @@ impl<'a> Search<'a> {
                 false => Finish::Length,
             },
             self_logprob,
+            self_certainty: Some(((beam.certainty + row.certainty()) / self.length as f64) as f32),
         };
         let hypothesis = Hypothesis { response, score };
         let found = Found {
@@ -280,6 +282,7 @@ impl<'a> Search<'a> {
                 slot,
                 ids: [&parent.ids[..], &[c.id]].concat(),
                 logprobs: [&parent.logprobs[..], &[c.logprob]].concat(),
+                certainty: parent.certainty,
                 sum: c.sum,
             }
         });
@@ -309,13 +312,12 @@ impl<'a> Search<'a> {
     }
 
     /// Takes the distributions after the tokens of [`closings`](Self::closings).
-    pub fn closed<'r>(&mut self, rows: &mut impl Iterator<Item = Row<'r>>, zc: u32) {
+    pub fn closed<'r>(&mut self, rows: &mut impl Iterator<Item = Distribution<'r>>, zc: u32) {
         for i in self.to_close() {
             let found = &mut self.found[i];
             found.closing = None;
             let row = rows.next();
-            found.hypothesis.response.self_logprob =
-                row.map(|row| row.logits[zc as usize] - row.lse);
+            found.hypothesis.response.self_logprob = row.map(|row| row.logprob(zc));
         }
     }
 

@@ -1,8 +1,9 @@
 //! The search alone, on distributions from a table.
 
-use super::search::{Row, Search};
+use super::search::Search;
 use super::*;
 use crate::Finish;
+use crate::row::Distribution;
 
 const STOP: u32 = 0;
 /// Most tokens of a response.
@@ -38,7 +39,7 @@ fn found(settings: &BeamSearch) -> Vec<Hypothesis> {
     let mut slots = vec![0];
     loop {
         let rows: Vec<[f32; 3]> = slots.iter().map(|s| logits(&texts[*s])).collect();
-        let row = |i: usize| Row {
+        let row = |i: usize| Distribution {
             logits: &rows[i],
             lse: lse(&rows[i]),
         };
@@ -114,14 +115,14 @@ fn a_search_ends_when_the_likeliest_beam_is_no_better_than_the_worst_response_fo
     let s = settings(2, 0.0);
     let mut search = Search::new(&s, 0, 1, 0);
     search
-        .advance(|_| Row {
+        .advance(|_| Distribution {
             logits: &first,
             lse: 0.0,
         })
         .unwrap();
     assert!(!search.is_done(), "one response is found");
     search
-        .advance(|_| Row {
+        .advance(|_| Distribution {
             logits: &then,
             lse: 0.0,
         })
@@ -140,7 +141,7 @@ fn broken_logits_are_an_error_with_request_and_position() {
         let mut search = Search::new(&s, 3, 1, 0);
         let logits = [0.0, bad, 0.0];
         let error = search
-            .advance(|_| Row {
+            .advance(|_| Distribution {
                 logits: &logits,
                 lse: lse(&logits),
             })
