@@ -62,6 +62,19 @@ pub(crate) fn weighted_mean(values: &[Option<f64>], counts: &[u32]) -> Option<f6
     (total > 0).then(|| sum / total as f64)
 }
 
+/// Mean of a number per problem with its interval; problems without one are left out. With the
+/// differences of two numbers it is the paired comparison of these.
+pub fn mean(values: &[Option<f64>], resamples: usize, seed: u64) -> Estimate {
+    let mut rng = Rng::from_words(&[seed, values.len() as u64]);
+    let mut counts = vec![1; values.len()];
+    let value = weighted_mean(values, &counts);
+    let draw = |_| {
+        resample(&mut rng, &mut counts);
+        weighted_mean(values, &counts)
+    };
+    Estimate::new(value, (0..resamples).filter_map(draw).collect())
+}
+
 /// `Σ sums / Σ counts` over problems `(sum, count)` with its interval: a mean per token where the
 /// problems have different numbers of tokens. Undefined where nothing was counted.
 pub fn pooled_mean(problems: &[(f64, usize)], resamples: usize, seed: u64) -> Estimate {

@@ -7,8 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::bootstrap::{Estimate, resample, weighted_mean};
 use crate::pooled::Pool;
 use crate::verification::{JudgeMetrics, Judged};
-use crate::voting::{Answer, AtK, VoteRules, at_k};
+use crate::voting::{Answer, VoteRules};
 use laser_rng::Rng;
+
+pub use abstention::{Abstention, predictions};
+pub use columns::{AdaptiveAt, Selections};
+
+mod abstention;
+mod columns;
+
+use columns::{Column, Place};
 
 /// One sampled response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +27,9 @@ pub struct Sample {
     pub correct: bool,
     /// Self-rewarding score; `None` if truncated. NaN counts as `None`.
     pub score: Option<f32>,
+    /// [Self-certainty](mod@crate::self_certainty), nats; `None` where it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_certainty: Option<f32>,
     /// Response length in tokens.
     pub length: u32,
 }
@@ -47,25 +58,34 @@ impl Problem {
         (!self.samples.is_empty()).then(|| correct as f64 / self.samples.len() as f64)
     }
 
-    fn at_k(&self, k: usize, seed: u64) -> Option<AtK> {
-        let answers: Vec<Answer> = self
-            .samples
-            .iter()
-            .map(|s| Answer {
-                key: s.key.as_deref(),
-                correct: s.correct,
-                score: s.score,
-            })
-            .collect();
-        at_k(&answers, k, &VoteRules::default(), seed)
+    /// The samples as answers with their self-rewarding scores.
+    pub fn answers(&self) -> Vec<Answer<'_>> {
+        self.scored(|s| s.score)
+    }
+
+    fn scored(&self, score: fn(&Sample) -> Option<f32>) -> Vec<Answer<'_>> {
+        let answer = |s| {
+            let Sample { key, correct, .. }: &Sample = s;
+            Answer {
+                key: key.as_deref(),
+                correct: *correct,
+                score: score(s),
+            }
+        };
+        self.samples.iter().map(answer).collect()
+    }
+
+    fn has(&self, score: fn(&Sample) -> Option<f32>) -> bool {
+        let mut scores = self.samples.iter().filter_map(score);
+        scores.any(|s| !s.is_nan())
     }
 }
 
 /// What [`evaluate`] computes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvalOptions {
-    /// The k of pass@k, maj@k, weighted@k and best@k.
+    /// The k of pass@k, maj@k, weighted@k, best@k and so on.
     pub ks: Vec<usize>,
     /// Bootstrap resamples; 0 leaves the intervals out.
     pub bootstrap: usize,
@@ -73,6 +93,10 @@ pub struct EvalOptions {
     pub seed: u64,
     /// Bins of the ECE.
     pub bins: usize,
+    /// Weights of the votes, power of Borda's.
+    pub rules: VoteRules,
+    /// δ of [`Adaptive`](crate::voting::Adaptive).
+    pub adaptive_error: f64,
 }
 
 impl Default for EvalOptions {
@@ -82,6 +106,8 @@ impl Default for EvalOptions {
             bootstrap: 1000,
             seed: 0,
             bins: 15,
+            rules: VoteRules::default(),
+            adaptive_error: 0.05,
         }
     }
 }
@@ -93,7 +119,7 @@ impl Default for EvalOptions {
 pub struct Evaluation {
     /// Mean over problems of the share of correct samples (avg@n).
     pub accuracy: Estimate,
-    /// pass@k by k. This and the next four: mean over the problems with at least k samples.
+    /// pass@k by k. This and all others at k: mean over the problems with at least k samples.
     pub pass_at: BTreeMap<usize, Estimate>,
     /// Accuracy of the majority vote by k.
     pub maj_at: BTreeMap<usize, Estimate>,
@@ -108,6 +134,29 @@ pub struct Evaluation {
     pub loss: Option<Estimate>,
     /// The score as a judge, on the finished samples of all problems together.
     pub self_verification: SelfVerification,
+    /// Accuracy of the Borda vote over the ranks of the score, by k. Empty where nothing has a
+    /// score.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub borda_at: BTreeMap<usize, Estimate>,
+    /// Accuracy of the answer with the highest self-certainty, by k. This and the next: empty
+    /// where it was not measured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub self_certainty_at: BTreeMap<usize, Estimate>,
+    /// Accuracy of the Borda vote over the ranks of the self-certainty, by k.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub self_certainty_borda_at: BTreeMap<usize, Estimate>,
+    /// The vote of at most k that stops early, by k ≥ 2.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub adaptive_at: BTreeMap<usize, AdaptiveAt>,
+    /// Abstention by what is answered: `response` (each response, its confidence the score),
+    /// `majority` and `weighted` (the vote of all samples of a problem). Those that need a score
+    /// are absent without one, votes where no problem has two samples.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub risk_coverage: BTreeMap<String, Abstention>,
+    /// By k the largest standard error, of all means over problems above, that comes from sampling
+    /// subsets instead of taking all; no entry where everything is exact.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sampling_error: BTreeMap<usize, f64>,
 }
 
 /// [`JudgeMetrics`] with intervals.
@@ -127,16 +176,29 @@ pub struct SelfVerification {
 /// A metric that is undefined (a missing class, k larger than every n, no problems) has an empty
 /// [`Estimate`]; a resample on which it is undefined does not enter its interval.
 pub fn evaluate(problems: &[Problem], opts: &EvalOptions) -> Evaluation {
+    evaluate_selected(problems, &Selections::new(problems, opts), opts)
+}
+
+/// As [`evaluate`], with the selections that were made before from the same problems and options.
+pub fn evaluate_selected(
+    problems: &[Problem],
+    selections: &Selections,
+    opts: &EvalOptions,
+) -> Evaluation {
     let judged: Vec<(usize, Judged)> = problems
         .iter()
         .enumerate()
         .flat_map(|(p, problem)| problem.judged().map(move |s| (p, s)))
         .collect();
     let pool = Pool::new(&judged, opts.bins);
-    let columns = columns(problems, opts);
+    let accuracy = problems.iter().map(Problem::accuracy).collect();
+    let mut columns: Vec<Column> = vec![(Place::Accuracy, accuracy)];
+    columns.extend(selections.columns());
+    let abstentions = abstention::all(problems, opts);
 
     let mut means = vec![Vec::with_capacity(opts.bootstrap); columns.len()];
     let mut judgements = Vec::with_capacity(opts.bootstrap);
+    let mut risks = vec![Vec::with_capacity(opts.bootstrap); abstentions.len()];
     let mut rng = Rng::from_words(&[opts.seed, problems.len() as u64]);
     let mut counts = vec![0; problems.len()];
     for _ in 0..opts.bootstrap {
@@ -145,69 +207,29 @@ pub fn evaluate(problems: &[Problem], opts: &EvalOptions) -> Evaluation {
             means.extend(weighted_mean(values, &counts));
         }
         judgements.push(pool.metrics(&counts));
+        for (risks, abstention) in risks.iter_mut().zip(&abstentions) {
+            risks.extend(abstention.measure(&counts));
+        }
     }
 
     let once = vec![1; problems.len()];
     let mut evaluation = Evaluation {
         self_verification: self_verification(&pool.metrics(&once), &judgements),
+        sampling_error: selections.sampling_error(),
         ..Evaluation::default()
     };
-    for ((metric, values), replicates) in columns.into_iter().zip(means) {
-        let estimate = Estimate::new(weighted_mean(&values, &once), replicates);
-        evaluation.insert(metric, estimate);
+    for ((place, values), means) in columns.into_iter().zip(means) {
+        let estimate = Estimate::new(weighted_mean(&values, &once), means);
+        place.put(&mut evaluation, estimate);
+    }
+    for (abstention, risks) in abstentions.iter().zip(risks) {
+        if let Some(value) = abstention.measure(&once) {
+            let estimates = Abstention::new(&value, &risks);
+            let name = abstention.name.to_owned();
+            evaluation.risk_coverage.insert(name, estimates);
+        }
     }
     evaluation
-}
-
-/// A metric with one value per problem, whose mean is reported.
-#[derive(Clone, Copy)]
-enum PerProblem {
-    Accuracy,
-    Pass(usize),
-    Maj(usize),
-    Weighted(usize),
-    Best(usize),
-    WeightedMinusMaj(usize),
-}
-
-impl Evaluation {
-    fn insert(&mut self, metric: PerProblem, estimate: Estimate) {
-        let (map, k) = match metric {
-            PerProblem::Accuracy => {
-                self.accuracy = estimate;
-                return;
-            }
-            PerProblem::Pass(k) => (&mut self.pass_at, k),
-            PerProblem::Maj(k) => (&mut self.maj_at, k),
-            PerProblem::Weighted(k) => (&mut self.weighted_at, k),
-            PerProblem::Best(k) => (&mut self.best_at, k),
-            PerProblem::WeightedMinusMaj(k) => (&mut self.weighted_minus_maj, k),
-        };
-        map.insert(k, estimate);
-    }
-}
-
-/// Every per-problem metric with its values `[problems]`.
-fn columns(problems: &[Problem], opts: &EvalOptions) -> Vec<(PerProblem, Vec<Option<f64>>)> {
-    let accuracy = problems.iter().map(Problem::accuracy).collect();
-    let mut columns = vec![(PerProblem::Accuracy, accuracy)];
-    for &k in &opts.ks {
-        let results: Vec<Option<AtK>> = problems
-            .iter()
-            .enumerate()
-            .map(|(p, problem)| problem.at_k(k, Rng::from_words(&[opts.seed, p as u64]).next_u64()))
-            .collect();
-        let mut column = |metric, value: fn(&AtK) -> f64| {
-            let values = results.iter().map(|r| r.as_ref().map(value)).collect();
-            columns.push((metric, values));
-        };
-        column(PerProblem::Pass(k), |r| r.pass);
-        column(PerProblem::Maj(k), |r| r.maj);
-        column(PerProblem::Weighted(k), |r| r.weighted);
-        column(PerProblem::Best(k), |r| r.best);
-        column(PerProblem::WeightedMinusMaj(k), |r| r.weighted - r.maj);
-    }
-    columns
 }
 
 fn self_verification(value: &JudgeMetrics, replicates: &[JudgeMetrics]) -> SelfVerification {

@@ -75,11 +75,14 @@ mod pooled;
 pub use advantage::{AdvantageKind, GroupStats, batch_advantages, group_stats, whiten};
 pub use aggregation::Aggregation;
 pub use average::ema;
-pub use bootstrap::{Estimate, pooled_mean};
+pub use bootstrap::{Estimate, mean, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};
-pub use evaluation::{EvalOptions, Evaluation, Problem, Sample, SelfVerification, evaluate};
+pub use evaluation::{
+    Abstention, AdaptiveAt, EvalOptions, Evaluation, Problem, Sample, Selections, SelfVerification,
+    evaluate, evaluate_selected,
+};
 pub use loss::{
     AdaptiveKl, Advantages, KlKind, NonFinite, PolicyLoss, PolicyLossStats, PpoClip, check_finite,
     kl_in_reward, kl_penalty, nll, ppo_clip,

@@ -7,6 +7,8 @@
 
 mod threshold;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::verification::order;
@@ -49,7 +51,7 @@ pub fn risk_coverage(predictions: &[Prediction]) -> Vec<RiskCoverage> {
     sorted.classes().map(point).collect()
 }
 
-/// What [`Sorted::area`] finds.
+/// What [`area`] finds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Area {
     /// Risk when everything is answered.
@@ -63,13 +65,15 @@ pub struct Area {
 
 /// The area under the risk-coverage curve. `None` without predictions.
 pub fn area(predictions: &[Prediction]) -> Option<Area> {
-    Sorted::new(predictions).area(&vec![1; predictions.len()])
+    Sorted::new(predictions)
+        .counted(&vec![1; predictions.len()])
+        .area()
 }
 
 /// Predictions by confidence, descending, for many resamples.
 pub(crate) struct Sorted<'a> {
     predictions: &'a [Prediction],
-    by_confidence: Vec<usize>,
+    by_confidence: Cow<'a, [usize]>,
 }
 
 impl<'a> Sorted<'a> {
@@ -82,8 +86,21 @@ impl<'a> Sorted<'a> {
         });
         Self {
             predictions,
-            by_confidence,
+            by_confidence: by_confidence.into(),
         }
+    }
+
+    /// As [`Sorted::new`], with the order that [`Sorted::into_order`] gave before.
+    pub fn ordered(predictions: &'a [Prediction], by_confidence: &'a [usize]) -> Self {
+        Self {
+            predictions,
+            by_confidence: by_confidence.into(),
+        }
+    }
+
+    /// The predictions' indices, from the highest confidence on.
+    pub fn into_order(self) -> Vec<usize> {
+        self.by_confidence.into_owned()
     }
 
     /// Predictions of equal confidence, from the highest on.
@@ -94,21 +111,27 @@ impl<'a> Sorted<'a> {
             .chunk_by(move |&a, &b| equal(confidence(a), confidence(b)))
     }
 
-    /// (answered, wrong) in each class when prediction i occurs `counts[i]` times.
-    fn counted(&self, counts: &[u32]) -> impl Iterator<Item = (f64, f64)> {
-        self.classes().map(|class| {
+    /// The classes when prediction i occurs `counts[i]` times.
+    pub fn counted(&self, counts: &[u32]) -> Counted {
+        let class = |class: &[usize]| {
             class.iter().fold((0.0, 0.0), |(all, wrong), &i| {
                 let times = f64::from(counts[i]);
                 let is_wrong = f64::from(u8::from(!self.predictions[i].correct));
                 (all + times, wrong + times * is_wrong)
             })
-        })
+        };
+        Counted(self.classes().map(class).collect())
     }
+}
 
-    /// When prediction i occurs `counts[i]` times; `None` if none does.
-    pub fn area(&self, counts: &[u32]) -> Option<Area> {
+/// (answered, wrong) in each class of equal confidence, from the highest on.
+pub(crate) struct Counted(Vec<(f64, f64)>);
+
+impl Counted {
+    /// `None` of nothing.
+    pub fn area(&self) -> Option<Area> {
         let (mut answered, mut wrong, mut sum) = (0.0, 0.0, 0.0);
-        for (all, errors) in self.counted(counts) {
+        for &(all, errors) in &self.0 {
             // Within a class the expected number of errors grows evenly.
             for i in 1..=all as u64 {
                 let share = i as f64 / all;
@@ -128,18 +151,20 @@ impl<'a> Sorted<'a> {
         })
     }
 
-    /// Risk when the share `coverage` of most confident predictions is answered, at least one,
-    /// rounded up; `None` if none occurs.
-    pub fn risk_at(&self, coverage: f64, counts: &[u32]) -> Option<f64> {
-        let total: f64 = counts.iter().map(|&c| f64::from(c)).sum();
+    /// Risk when the share `coverage` of most confident predictions is answered, rounded up and at
+    /// least one; `None` of nothing.
+    pub fn risk_at(&self, coverage: f64) -> Option<f64> {
+        let total: f64 = self.0.iter().map(|(all, _)| all).sum();
         // A little less, so that 0.1 · 30 is not 4.
         let asked = (coverage * total - 1e-9).ceil().max(1.0);
         let (mut answered, mut wrong) = (0.0, 0.0);
-        for (all, errors) in self.counted(counts) {
+        for &(all, errors) in &self.0 {
             let taken = all.min(asked - answered);
             if taken > 0.0 {
                 wrong += errors * taken / all;
                 answered += taken;
+            } else if all > 0.0 {
+                break;
             }
         }
         (answered > 0.0).then(|| wrong / answered)

@@ -7,6 +7,7 @@ fn sample(key: &str, score: Option<f32>, length: u32) -> Sample {
         key: (!key.is_empty()).then(|| key.to_owned()),
         correct: key == "7",
         score,
+        self_certainty: None,
         length,
     }
 }
@@ -53,6 +54,7 @@ fn large(problems: usize, n: usize) -> Vec<Problem> {
             key: Some(key),
             correct: right,
             score: (rng.below(20) > 0).then_some(0.4 * f32::from(u8::from(right)) + 0.8 * noise),
+            self_certainty: None,
             length: 10 + rng.below(500) as u32,
         }
     };
@@ -68,7 +70,7 @@ fn options(ks: &[usize], bootstrap: usize) -> EvalOptions {
         ks: ks.to_vec(),
         bootstrap,
         seed: 3,
-        bins: 15,
+        ..EvalOptions::default()
     }
 }
 
@@ -211,9 +213,12 @@ fn the_json_has_exactly_the_documented_form_and_round_trips() {
         keys(&json),
         [
             "accuracy",
+            "adaptive_at",
             "best_at",
+            "borda_at",
             "maj_at",
             "pass_at",
+            "risk_coverage",
             "self_verification",
             "weighted_at",
             "weighted_minus_maj"

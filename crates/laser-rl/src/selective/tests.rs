@@ -55,15 +55,15 @@ fn what_is_no_number_is_answered_last() {
 fn the_risk_at_a_coverage_is_that_of_the_most_confident() {
     let p = predictions(&[(0.9, true), (0.8, false), (0.7, true), (0.1, false)]);
     let sorted = Sorted::new(&p);
-    let at = |coverage| sorted.risk_at(coverage, &[1; 4]).unwrap();
+    let at = |coverage| sorted.counted(&[1; 4]).risk_at(coverage).unwrap();
     assert_eq!([at(0.25), at(0.5), at(1.0)], [0.0, 0.5, 0.5]);
     // At least one is answered, and half of three is two.
     assert_eq!(at(0.0), 0.0);
-    assert_eq!(sorted.risk_at(0.5, &[1, 1, 1, 0]), Some(0.5));
-    assert_eq!(sorted.risk_at(0.5, &[0; 4]), None);
+    assert_eq!(sorted.counted(&[1, 1, 1, 0]).risk_at(0.5), Some(0.5));
+    assert_eq!(sorted.counted(&[0; 4]).risk_at(0.5), None);
     // Half of a tie of a right and a wrong one is half wrong.
     let tie = predictions(&[(0.5, true), (0.5, false)]);
-    assert_eq!(Sorted::new(&tie).risk_at(0.5, &[1; 2]), Some(0.5));
+    assert_eq!(Sorted::new(&tie).counted(&[1; 2]).risk_at(0.5), Some(0.5));
 }
 
 proptest! {
@@ -81,7 +81,7 @@ proptest! {
             .zip(&counts)
             .flat_map(|(p, &times)| std::iter::repeat_n(*p, times as usize))
             .collect();
-        let (counted, repeated) = (Sorted::new(&p).area(&counts), area(&repeated));
+        let (counted, repeated) = (Sorted::new(&p).counted(&counts).area(), area(&repeated));
         match (counted, repeated) {
             (Some(a), Some(b)) => {
                 prop_assert!((a.aurc - b.aurc).abs() < 1e-12);
