@@ -21,10 +21,13 @@ const SAMPLES: usize = 8;
 pub struct Asked {
     /// The problems.
     pub set: TestSet,
-    /// Responses to each problem of no file with a number of its own.
+    /// Responses to each problem of a file without a number of its own; the most of all where every
+    /// file has one.
     pub samples: usize,
     /// Those of files with a number of their own.
     pub samples_of: BTreeMap<String, usize>,
+    /// Whether every file has a number of its own.
+    every: bool,
     /// Seed of the sampling.
     pub seed: u64,
     /// Most tokens of a response.
@@ -58,7 +61,8 @@ impl Asked {
         // Files with numbers of their own may be all there are.
         let every = !args.data.data.is_empty() && samples_of.len() == args.data.data.len();
         let most = samples_of.values().copied().max().unwrap_or(0);
-        let most = if every { most } else { most.max(samples) };
+        let samples = if every { most } else { samples };
+        let most = most.max(samples);
         let max_new_tokens = match recipe {
             Some(recipe) => args
                 .sampling
@@ -95,6 +99,7 @@ impl Asked {
             set,
             samples,
             samples_of,
+            every,
             seed: args.sampling.seed_or(recipe.map_or(0, |r| r.seed)),
             max_new_tokens,
             options,
@@ -115,8 +120,11 @@ impl Asked {
             return beam.width.to_string();
         }
         let own = self.samples_of.iter();
-        let own: String = own.map(|(file, n)| format!(" ({n} of {file})")).collect();
-        format!("{}{own}", self.samples)
+        let mut words: Vec<String> = own.map(|(file, n)| format!("{n} to {file}")).collect();
+        if !self.every {
+            words.push(self.samples.to_string());
+        }
+        words.join(", ")
     }
 
     /// What is computed of answers: of a search the k up to its width.

@@ -75,7 +75,10 @@ fn what_does_not_go_with_a_recipe_is_named() {
             &["--recipe", "tiny.toml", "--template", "{prompt}"],
             &["--template"],
         ),
-        (&["--problems", "3", "--data", "d.jsonl"], &["--problems", "--data"]),
+        (
+            &["--problems", "3", "--data", "d.jsonl"],
+            &["--problems", "--data"],
+        ),
         (
             &["--recipe", "none.toml"],
             &["none.toml", "built-in recipes"],
