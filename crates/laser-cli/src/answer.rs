@@ -8,4 +8,4 @@ mod sampling;
 pub use data::DataArgs;
 pub use model::{ModelArgs, bad_input, bar, progress};
 pub use prompt::{Template, a_string, ids, prompt};
-pub use sampling::{SamplingArgs, words};
+pub use sampling::{BeamArgs, SamplingArgs, beam_words, words};

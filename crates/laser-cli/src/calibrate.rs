@@ -74,6 +74,10 @@ fn positive(text: &str) -> Result<f32, String> {
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
+    if let Some(file) = args.data.data.iter().find(|f| f.n.is_some()) {
+        let problem = "n= is of laser eval; here --pairs says how many responses are sampled";
+        return Err(BadInput(format!("--data {}: {problem}", file.path)).into());
+    }
     let model = args.model.load()?;
     if args.write {
         check_writable(model.dir(), args.force).map_err(bad_input)?;
@@ -137,7 +141,7 @@ fn measure(
     let mut logps = Vec::new();
     for first in (0..pairs).step_by(at_once) {
         let range = first..pairs.min(first + at_once);
-        let requests = set.requests(range.clone(), args.sampling.seed);
+        let requests = set.requests(range.clone(), args.sampling.seed());
         let groups = model.sample(&requests, &generation).map_err(bad_input)?;
         let answered = requests.iter().zip(groups.iter().flatten());
         let ended = answered.filter(|(_, answer)| answer.response.finished());

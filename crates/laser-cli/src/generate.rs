@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use laser_rollout::Request;
-use laser_train::{Answer, LanguageModel};
+use laser_rollout::{Generation, Request};
+use laser_train::{Answer, BeamSettings, LanguageModel};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::answer::{ModelArgs, SamplingArgs, Template, bad_input, progress, prompt, words};
+use crate::answer::{
+    BeamArgs, ModelArgs, SamplingArgs, Template, bad_input, beam_words, progress, prompt, words,
+};
 use crate::jsonl::{Streams, fields, with_rest};
 use crate::output;
 
@@ -30,6 +32,9 @@ const EXPECTED: &str = r#"{"prompt": string}, {"messages": [...]} or {"ids": [nu
 ///   itself, "self_logprob", "self_reward", "self_certainty", "finish": "stop" or "length",
 ///   "length": tokens}
 ///
+/// With --beam WIDTH the lines are the likeliest responses that beam search finds, the best first,
+/// and have "beam_score", their log-probability / length^A.
+///
 /// self_logprob and self_reward are those of laser.json, null for responses that did not end.
 /// self_certainty is the mean over the tokens of KL(uniform ‖ model), in nats; it needs no laser.json.
 /// Other members of a line, such as "id", are copied, unless they have the name of a result. A response
@@ -44,7 +49,8 @@ Examples:
   laser generate --model runs/laser/checkpoints/step-200 --input prompts.jsonl --n 8
   echo '{\"prompt\": \"1+1=\"}' | laser generate --model runs/laser/base --greedy
   laser generate --model org/name --input chats.jsonl --output answers.jsonl --defaults model
-  laser generate --model org/name --input chats.jsonl --template-arg enable_thinking=false"
+  laser generate --model org/name --input chats.jsonl --template-arg enable_thinking=false
+  laser generate --model org/name --input prompts.jsonl --beam 4"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -58,6 +64,8 @@ pub struct Args {
     n: u32,
     #[command(flatten)]
     sampling: SamplingArgs,
+    #[command(flatten)]
+    beam: BeamArgs,
     /// Write the log-probability of each token
     #[arg(long)]
     logprobs: bool,
@@ -84,6 +92,8 @@ struct Output<'a> {
     self_logprob: Option<f32>,
     self_reward: Option<f32>,
     self_certainty: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beam_score: Option<f64>,
     finish: &'static str,
     length: usize,
 }
@@ -94,9 +104,14 @@ pub fn run(args: Args) -> Result<()> {
     let sampling = args.sampling.sampling(&model.defaults)?;
     let (samples, new) = (args.n as usize, args.sampling.max_new_tokens());
     let generation = model.generation(sampling, new);
+    let beam = args.beam.settings(new, false)?;
+    let samples = beam.map_or(samples, |b| b.width);
     output::log(format_args!(
         "{samples} responses each, {}",
-        words(&sampling)
+        match &beam {
+            Some(beam) => beam_words(beam),
+            None => words(&sampling),
+        }
     ));
     let arguments = args.template.arguments();
     let bar = progress(0, "prompts");
@@ -106,16 +121,13 @@ pub fn run(args: Args) -> Result<()> {
         (RESPONSES * model.cpu.threads()).div_ceil(samples),
         |index, line| read(&model, index, line, &arguments, new),
         |lines| {
-            let requests = lines.iter().map(|l| Request {
-                prompt: l.ids.clone(),
-                samples,
-                seed: vec![args.sampling.seed, l.index],
-            });
-            let requests: Vec<Request> = requests.collect();
-            let groups = model.sample(&requests, &generation).map_err(bad_input)?;
+            let groups = match beam {
+                Some(beam) => searched(&model, &lines, beam)?,
+                None => sampled(&model, &lines, samples, args.sampling.seed(), &generation)?,
+            };
             bar.inc(lines.len() as u64);
             responses += groups.iter().map(Vec::len).sum::<usize>();
-            let lengths = groups.iter().flatten().map(|a| a.response.ids.len());
+            let lengths = groups.iter().flatten().map(|a| a.0.response.ids.len());
             tokens += lengths.sum::<usize>();
             let text = lines.iter().zip(&groups);
             text.map(|(line, group)| write(line, group, args.logprobs))
@@ -130,6 +142,34 @@ pub fn run(args: Args) -> Result<()> {
         tokens as f64 / seconds.max(1e-9)
     ));
     Ok(())
+}
+
+/// The responses to some lines, each with its score where it was searched for.
+type Groups = Vec<Vec<(Answer, Option<f64>)>>;
+
+fn sampled(
+    model: &LanguageModel,
+    lines: &[Line],
+    samples: usize,
+    seed: u64,
+    generation: &Generation,
+) -> Result<Groups> {
+    let requests = lines.iter().map(|l| Request {
+        prompt: l.ids.clone(),
+        samples,
+        seed: vec![seed, l.index],
+    });
+    let requests: Vec<Request> = requests.collect();
+    let groups = model.sample(&requests, generation).map_err(bad_input)?;
+    let unscored = |group: Vec<Answer>| group.into_iter().map(|a| (a, None)).collect();
+    Ok(groups.into_iter().map(unscored).collect())
+}
+
+fn searched(model: &LanguageModel, lines: &[Line], beam: BeamSettings) -> Result<Groups> {
+    let prompts: Vec<Vec<u32>> = lines.iter().map(|l| l.ids.clone()).collect();
+    let groups = model.beam(&prompts, beam).map_err(bad_input)?;
+    let scored = |group: Vec<(Answer, f64)>| group.into_iter().map(|(a, s)| (a, Some(s))).collect();
+    Ok(groups.into_iter().map(scored).collect())
 }
 
 /// # Errors
@@ -157,10 +197,10 @@ fn read(
     })
 }
 
-fn write(line: &Line, group: &[Answer], logprobs: bool) -> Result<String> {
+fn write(line: &Line, group: &[(Answer, Option<f64>)], logprobs: bool) -> Result<String> {
     let rest = line.rest.iter().map(|(key, value)| (key.clone(), &**value));
     let rest = rest.collect();
-    let write = |(sample, answer): (usize, &Answer)| {
+    let write = |(sample, (answer, beam_score)): (usize, &(Answer, Option<f64>))| {
         let r = &answer.response;
         let output = Output {
             index: line.index,
@@ -172,6 +212,7 @@ fn write(line: &Line, group: &[Answer], logprobs: bool) -> Result<String> {
             self_logprob: r.self_logprob,
             self_reward: answer.self_reward,
             self_certainty: r.self_certainty,
+            beam_score: *beam_score,
             finish: r.finish.as_str(),
             length: r.ids.len(),
         };

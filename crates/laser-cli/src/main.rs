@@ -17,6 +17,7 @@ mod screen;
 mod serve;
 mod sft;
 mod summary;
+mod sweep;
 mod train;
 mod verify;
 mod vote;
@@ -47,6 +48,7 @@ enum Command {
     Generate(generate::Args),
     Chat(chat::Args),
     Eval(eval::Args),
+    Sweep(sweep::Args),
     Calibrate(calibrate::Args),
     Serve(serve::Args),
 }
@@ -69,6 +71,7 @@ fn main() {
         Command::Generate(args) => generate::run(args),
         Command::Chat(args) => chat::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Serve(args) => serve::run(args),
     };

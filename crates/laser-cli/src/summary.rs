@@ -79,7 +79,8 @@ pub fn by_part<'a>(
     aligned(table).to_string()
 }
 
-fn table<const N: usize>(header: [&str; N]) -> Table {
+/// An empty table.
+pub fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(header);
@@ -87,7 +88,7 @@ fn table<const N: usize>(header: [&str; N]) -> Table {
 }
 
 /// The table with its numbers on the right.
-fn aligned(mut table: Table) -> Table {
+pub fn aligned(mut table: Table) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -244,9 +244,14 @@ pub fn read_recipe(name: &str, options: &Options) -> Result<Recipe> {
     settings.extend(options.seed.map(|s| format!("seed={s}")));
     let budget = options.time_budget;
     settings.extend(budget.map(|m| format!("save.time_budget_minutes={m:?}")));
+    find_recipe(name, &settings)
+}
+
+/// Reads a recipe file or a built-in recipe, and changes keys of it.
+pub fn find_recipe(name: &str, settings: &[String]) -> Result<Recipe> {
     if let Some(text) = built_in(name) {
         let file = format!("recipes/{name}.toml");
-        return Ok(Recipe::parse(&file, text, &settings)?);
+        return Ok(Recipe::parse(&file, text, settings)?);
     }
     let path = Path::new(name);
     if !path.exists() {
@@ -257,7 +262,7 @@ pub fn read_recipe(name: &str, options: &Options) -> Result<Recipe> {
         );
         return Err(BadInput(message).into());
     }
-    Ok(Recipe::load(path, &settings)?)
+    Ok(Recipe::load(path, settings)?)
 }
 
 /// The first interrupt asks the run to save and stop, the second stops at once.

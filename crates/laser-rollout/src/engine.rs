@@ -203,4 +203,14 @@ pub enum RolloutError {
     /// z_c is among the stop tokens.
     #[error("the self-reward token {0} is also a stop token; choose an unused token")]
     SelfRewardStops(u32),
+    /// A setting of beam search outside its range.
+    #[error("beam search: {key} = {value} is outside {range}")]
+    Beam {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        value: f32,
+        /// What is allowed.
+        range: &'static str,
+    },
 }

@@ -4,8 +4,10 @@
 //! - [`Engine`]: who answers prompts; [`LocalEngine`] does so in this process by continuous
 //!   batching.
 //! - [`Service`]: the same for requests that arrive while it runs.
+//! - [`BeamSearch`]: the likeliest responses instead of sampled ones.
 //! - [`score`]: log-probabilities of given responses; [`Batch`]: how responses become packed rows.
 
+mod beam;
 mod check;
 mod engine;
 mod local;
@@ -15,6 +17,7 @@ pub mod score;
 mod service;
 mod worker;
 
+pub use beam::{BeamSearch, Hypothesis};
 pub use engine::{
     Engine, Finish, Generation, Monitor, Request, Response, RolloutError, SelfRewardPosition,
 };

@@ -93,7 +93,7 @@ pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResul
                     key: r.extracted.clone(),
                     correct: r.correct,
                     score: r.self_reward,
-                    self_certainty: None,
+                    self_certainty: r.self_certainty,
                     length: r.length as u32,
                 })
                 .collect(),

@@ -47,8 +47,9 @@ pub use files::{append_line, create_folder, write_atomically};
 pub use learner::{Learner, Sampled, Terms};
 pub use memory::{MemoryPlan, Share, available_memory};
 pub use model::{
-    Answer, Candidate, Exchange, InputError, LanguageModel, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE,
-    Origin, Scored, SelfRewardToken, TestSet, TokenReference, best_candidate, check_writable,
+    Answer, BeamRow, BeamSettings, Candidate, Exchange, InputError, Judge, JudgeHow, Judgement,
+    LanguageModel, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, Origin, Scored, SelfRewardToken, TestSet,
+    TokenReference, best_candidate, check_writable,
 };
 pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;

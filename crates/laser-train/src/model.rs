@@ -1,8 +1,10 @@
 //! A model that answers instead of learning: it samples responses, and scores given ones.
 
+mod beam;
 mod candidates;
 mod final_answer;
 mod input;
+mod judge;
 mod laser_json;
 mod score;
 mod test_set;
@@ -23,12 +25,14 @@ use crate::TrainError;
 use crate::imitate::end_token;
 use crate::model_files::{Adapt, Source, resolve};
 use crate::problems::encode;
+pub use beam::BeamSettings;
 pub use candidates::{Candidate, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, best_candidate};
 pub use input::InputError;
+pub use judge::{Judge, JudgeHow, Judgement};
 pub(crate) use laser_json::FILE as LASER;
 pub use laser_json::{SelfRewardToken, check_writable};
 pub use score::{Exchange, Scored};
-pub use test_set::{Origin, TestSet};
+pub use test_set::{BeamRow, Origin, TestSet};
 pub use token_reference::TokenReference;
 
 /// Responses in flight on each thread.

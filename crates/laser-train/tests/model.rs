@@ -9,7 +9,8 @@ use laser_model::Message;
 use laser_rl::SelfReward;
 use laser_rollout::{Request, Sampling, SelfRewardPosition};
 use laser_train::{
-    Exchange, InputError, LanguageModel, SelfRewardToken, TestSet, TrainError, evaluate,
+    Exchange, InputError, Judge, JudgeHow, LanguageModel, SelfRewardToken, TestSet, TrainError,
+    evaluate,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -419,5 +420,37 @@ fn a_checkpoint_of_a_run_scores_its_responses_to_the_bit_as_the_run_did() {
             scored += 1;
         }
         assert!(scored > 5, "{scored} responses ended");
+    }
+}
+
+#[test]
+fn a_response_that_is_too_long_to_be_judged_counts_as_judged_wrong() {
+    let dir = copy("qwen2", &half());
+    let path = dir.path().to_str().unwrap();
+    let model = LanguageModel::load(path, None, 120, 1).unwrap();
+    let set = TestSet::load(&model, &problems(dir.path()), Wanted::ANSWER, 16).unwrap();
+    let generation = model.generation(Sampling::default(), 16);
+    let groups = model.test(&set, 0..2, 6, 9, &generation).unwrap();
+    let finished = |row: &laser_train::SampleRow| row.finish == "stop";
+    assert!(groups.iter().flatten().any(finished));
+    assert!(!groups.iter().flatten().all(finished));
+    let written = JudgeHow::Written { max_new_tokens: 8 };
+    for how in [written, JudgeHow::FirstToken] {
+        let long = format!("{} {{response}}", "word ".repeat(120));
+        let short = "{response} ?".to_owned();
+        for (template, fits) in [(long, false), (short, true)] {
+            let judge = Judge::new(how, Some(template)).unwrap();
+            let judged = model.judge(&set, 0..2, &groups, &judge).unwrap();
+            for (row, j) in groups.iter().flatten().zip(judged.iter().flatten()) {
+                assert_eq!(j.is_some(), finished(row));
+                let Some(j) = j else { continue };
+                assert_eq!(j.read > 0, fits);
+                assert_eq!(j.written > 0, fits && how == written);
+                assert!(fits || (j.verdict, j.score) == (None, 0.0));
+            }
+            // Where the problems are cut changes nothing.
+            let second = model.judge(&set, 1..2, &groups[1..], &judge).unwrap();
+            assert_eq!(second[0], judged[1]);
+        }
     }
 }

@@ -33,9 +33,10 @@ enum ChatTemplate {
 /// Files of problems, and how a model is shown them.
 #[derive(clap::Args)]
 pub struct DataArgs {
-    /// Problems: .jsonl, .json or .parquet; may be repeated
-    #[arg(long, value_name = "FILE", required = true)]
-    pub data: Vec<String>,
+    /// Problems: .jsonl, .json or .parquet; may be repeated. Behind the file's name may stand what
+    /// holds for it alone: ,format=NAME ,name=SOURCE (its name in tables) and, of laser eval, ,n=N
+    #[arg(long, value_name = "FILE[,KEY=VALUE]", value_parser = DataFile::parse)]
+    pub data: Vec<DataFile>,
     /// Layout of the files
     #[arg(
         long,
@@ -79,6 +80,50 @@ fn format(name: String) -> Format {
     known.unwrap_or_default()
 }
 
+/// A file of problems and what holds for it alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DataFile {
+    /// Its path.
+    pub path: String,
+    /// Responses to each of its problems.
+    pub n: Option<usize>,
+    format: Option<Format>,
+    name: String,
+}
+
+impl DataFile {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut file = DataFile::default();
+        let mut path = text;
+        // From the back, because a path may have commas.
+        while let Some((before, last)) = path.rsplit_once(',') {
+            let Some((key, value)) = last.split_once('=') else {
+                break;
+            };
+            match key {
+                "format" => {
+                    let known = FORMATS.into_iter().find(|f| f.name() == value);
+                    let names = FORMATS.map(Format::name).join(", ");
+                    file.format = Some(known.ok_or(format!("format={value}: one of {names}"))?);
+                }
+                "name" if !value.is_empty() => file.name = value.into(),
+                "n" => {
+                    let n = value.parse().ok().filter(|n| (1..=65_536).contains(n));
+                    let expected = "a number from 1 to 65536 is expected";
+                    file.n = Some(n.ok_or(format!("n={value}: {expected}"))?);
+                }
+                _ => {
+                    let known = "format=NAME, name=SOURCE and n=N";
+                    return Err(format!("{last}: behind a file {known} are known"));
+                }
+            }
+            path = before;
+        }
+        file.path = path.into();
+        Ok(file)
+    }
+}
+
 fn column(text: &str) -> Result<(String, String), String> {
     let roles = ["prompt", "messages", "answer", "source", "level"];
     match text.split_once('=') {
@@ -93,6 +138,11 @@ fn column(text: &str) -> Result<(String, String), String> {
 }
 
 impl DataArgs {
+    /// The files' paths.
+    pub fn paths(&self) -> Vec<&str> {
+        self.data.iter().map(|f| f.path.as_str()).collect()
+    }
+
     fn settings(&self) -> Result<Settings, BadInput> {
         let mut columns = Columns::default();
         for (role, name) in &self.columns {
@@ -113,7 +163,11 @@ impl DataArgs {
             test: self
                 .data
                 .iter()
-                .map(|path| Source::from(path.as_str()))
+                .map(|file| Source {
+                    format: file.format,
+                    name: file.name.clone(),
+                    ..Source::from(file.path.as_str())
+                })
                 .collect(),
             format: self.format,
             columns,
@@ -139,6 +193,10 @@ impl DataArgs {
         wanted: Wanted,
         max_new_tokens: usize,
     ) -> anyhow::Result<TestSet> {
+        if self.data.is_empty() {
+            let problem = "--data FILE is missing: a file of problems";
+            return Err(BadInput(problem.into()).into());
+        }
         let settings = self.settings()?;
         let mut set = TestSet::load(model, &settings, wanted, max_new_tokens).map_err(explain)?;
         output::log(set.report.to_string().trim_end());
@@ -168,5 +226,32 @@ fn explain(error: TrainError) -> anyhow::Error {
             BadInput(format!("{text}; {flag}")).into()
         }
         _ => bad_input(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_for_one_file_stands_behind_its_name() {
+        let file = DataFile::parse("a,b/test.jsonl,format=aime,name=aime25,n=32").unwrap();
+        let expected = DataFile {
+            path: "a,b/test.jsonl".into(),
+            n: Some(32),
+            format: Some(Format::Aime),
+            name: "aime25".into(),
+        };
+        assert_eq!(file, expected);
+        assert_eq!(DataFile::parse("x.jsonl").unwrap().path, "x.jsonl");
+        for (text, part) in [
+            ("x.jsonl,n=0", "n=0: a number from 1"),
+            ("x.jsonl,format=gsm", "gsm8k"),
+            ("x.jsonl,k=2", "format=NAME, name=SOURCE and n=N"),
+            ("x.jsonl,name=", "name="),
+        ] {
+            let error = DataFile::parse(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use laser_model::GenerationDefaults;
 use laser_rollout::{Sampling, SamplingError};
+use laser_train::BeamSettings;
 
 use crate::BadInput;
 
@@ -17,14 +18,9 @@ enum Defaults {
 /// Settings of sampling.
 #[derive(clap::Args)]
 pub struct SamplingArgs {
-    /// Most tokens of a response, its end token included
-    #[arg(
-        long,
-        value_name = "TOKENS",
-        default_value_t = 512,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    max_new_tokens: u32,
+    /// Most tokens of a response, its end token included [default: 512]
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    max_new_tokens: Option<u32>,
     /// Logits are divided by it; 0 takes the likeliest token [default: 1]
     #[arg(long, allow_negative_numbers = true, conflicts_with = "greedy")]
     temperature: Option<f32>,
@@ -43,15 +39,88 @@ pub struct SamplingArgs {
     /// Where the settings above come from if they are not given
     #[arg(long, value_enum, default_value = "policy")]
     defaults: Defaults,
-    /// Seed of the sampling
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    /// Seed of the sampling [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Search in place of sampling.
+#[derive(clap::Args)]
+pub struct BeamArgs {
+    /// Beam search of this width: the likeliest responses, so many to each prompt, instead of
+    /// sampled ones
+    #[arg(
+        long,
+        value_name = "WIDTH",
+        value_parser = clap::value_parser!(u32).range(1..=1024),
+        conflicts_with_all = ["temperature", "top_p", "top_k", "min_p", "greedy", "defaults", "seed", "n"]
+    )]
+    beam: Option<u32>,
+    /// Beams are compared by their log-probability / length^A; 0 prefers short responses
+    /// [default: 1]
+    #[arg(long, value_name = "A", allow_negative_numbers = true)]
+    length_penalty: Option<f32>,
+}
+
+impl BeamArgs {
+    /// The settings of the search, if it is asked for; `others` says whether there are searches
+    /// beside it.
+    ///
+    /// # Errors
+    /// A setting out of its range, and one for a search that there is not.
+    pub fn settings(
+        &self,
+        max_new_tokens: usize,
+        others: bool,
+    ) -> Result<Option<BeamSettings>, BadInput> {
+        if self.beam.is_none() && self.length_penalty.is_some() && !others {
+            let problem = "--length-penalty: there is no beam search; --beam WIDTH asks for one";
+            return Err(BadInput(problem.into()));
+        }
+        let width = self.beam.map(|b| b as usize);
+        width
+            .map(|width| self.of_width(width, max_new_tokens))
+            .transpose()
+    }
+
+    /// The settings of a search of another width.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn of_width(&self, width: usize, max_new_tokens: usize) -> Result<BeamSettings, BadInput> {
+        let alpha = self.length_penalty.unwrap_or(1.0);
+        match alpha >= 0.0 && alpha.is_finite() {
+            true => Ok(BeamSettings {
+                width,
+                length_penalty: alpha,
+                max_new_tokens,
+            }),
+            false => Err(BadInput(format!(
+                "--length-penalty {alpha}: a number of 0 or more is expected"
+            ))),
+        }
+    }
 }
 
 impl SamplingArgs {
     /// Most tokens of a response.
     pub fn max_new_tokens(&self) -> usize {
-        self.max_new_tokens as usize
+        self.max_new_tokens_or(512)
+    }
+
+    /// The same where something else says how many there are by default.
+    pub fn max_new_tokens_or(&self, default: usize) -> usize {
+        self.max_new_tokens.map_or(default, |n| n as usize)
+    }
+
+    /// Seed of the sampling.
+    pub fn seed(&self) -> u64 {
+        self.seed_or(0)
+    }
+
+    /// The same where something else says which it is by default.
+    pub fn seed_or(&self, default: u64) -> u64 {
+        self.seed.unwrap_or(default)
     }
 
     /// The settings for a model whose makers sample with `model`.
@@ -101,6 +170,12 @@ fn of_makers(model: &GenerationDefaults) -> Sampling {
         },
         _ => GREEDY,
     }
+}
+
+/// The settings of a search in words.
+pub fn beam_words(b: &BeamSettings) -> String {
+    let (width, alpha) = (b.width, b.length_penalty);
+    format!("the likeliest by beam search of width {width}, length penalty {alpha}")
 }
 
 /// The settings in words.

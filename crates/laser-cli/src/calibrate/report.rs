@@ -75,7 +75,7 @@ pub fn show(
 #[derive(Serialize)]
 pub struct Summary<'a> {
     model: &'a str,
-    data: &'a [String],
+    data: Vec<&'a str>,
     pairs: u32,
     finished: usize,
     beta_v: f32,
@@ -138,7 +138,7 @@ impl<'a> Summary<'a> {
     ) -> Self {
         Summary {
             model: &args.model.model,
-            data: &args.data.data,
+            data: args.data.paths(),
             pairs: args.pairs,
             finished,
             beta_v: args.beta_v,

@@ -3,6 +3,10 @@
 mod calibrate;
 mod chat;
 mod eval;
+mod eval_beam;
+mod eval_recipe;
+mod eval_sweep;
+mod eval_verify;
 mod export;
 mod generate;
 #[cfg(unix)]
@@ -86,7 +90,7 @@ fn assert_estimate(value: &Value) {
     assert_eq!(object.keys().collect::<Vec<_>>(), ["high", "low", "value"]);
 }
 
-const ROW: [&str; 11] = [
+const ROW: [&str; 12] = [
     "prompt",
     "response",
     "gold",
@@ -95,6 +99,7 @@ const ROW: [&str; 11] = [
     "reward",
     "self_logprob",
     "self_reward",
+    "self_certainty",
     "advantage",
     "length",
     "finish",
@@ -373,6 +378,7 @@ fn every_command_shows_examples() {
         "score",
         "generate",
         "eval",
+        "sweep",
         "calibrate",
     ];
     for command in commands {

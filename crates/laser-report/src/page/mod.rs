@@ -1,8 +1,11 @@
 //! The page: headline, story, figures, table, responses, recipe.
 
+mod charts;
 mod headline;
 mod responses;
 mod table;
+
+pub use charts::charts_page;
 
 use crate::data::{RunData, Step, Summary};
 use crate::html::{count, duration, escape, fixed};

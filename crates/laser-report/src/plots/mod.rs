@@ -1,5 +1,6 @@
 //! The figures of the report. Each returns a whole `<figure>`; without data it says so.
 
+mod curves;
 mod figure;
 mod imitation;
 mod over_steps;
@@ -8,6 +9,7 @@ mod time;
 mod training;
 mod votes;
 
+pub use curves::{Chart, Curve, CurvePoint, chart};
 pub use imitation::imitation;
 pub use scores::scores;
 pub use time::seconds;
