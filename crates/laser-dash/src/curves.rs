@@ -85,6 +85,15 @@ pub fn key_of_runs<'a>(runs: impl Iterator<Item = (usize, &'a str)>) -> String {
     legend(&keys)
 }
 
+/// The picture of a slot alone.
+pub fn swatch(slot: usize) -> String {
+    let list = key_of_runs(std::iter::once((slot, "")));
+    let picture = list
+        .split_once("<li>")
+        .and_then(|(_, rest)| rest.split_once("</li>"));
+    picture.map_or_else(String::new, |(svg, _)| svg.to_owned())
+}
+
 /// A number of a run at a place.
 struct Point {
     place: Place,

@@ -4,7 +4,7 @@ mod params;
 mod responses;
 mod series;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::assets;
+use crate::curves::{SLOTS, swatch};
 use crate::error::DashError;
 use crate::runs::Run;
 use crate::state::Dash;
@@ -38,6 +39,9 @@ const SERVED: [(&str, &str); 3] = [
 ];
 /// A larger file of those is cut off: none that a run writes comes near.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// The swatch of every look of a run.
+static LOOKS: LazyLock<Vec<String>> = LazyLock::new(|| (0..SLOTS).map(swatch).collect());
 
 type Shared = State<Arc<Dash>>;
 type Answer = Result<Response, DashError>;
@@ -96,6 +100,7 @@ async fn list(State(dash): Shared) -> Answer {
             "runs": runs,
             "unreadable": unreadable,
             "truncated": found.truncated,
+            "looks": LOOKS.as_slice(),
         }))
     })
     .await
