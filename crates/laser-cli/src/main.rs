@@ -3,6 +3,7 @@
 mod answer;
 mod bench;
 mod calibrate;
+mod dash;
 mod eval;
 mod export;
 mod follow;
@@ -37,6 +38,7 @@ enum Command {
     Sft(sft::Args),
     Export(export::Args),
     Report(report::Args),
+    Dash(dash::Args),
     Verify(verify::Args),
     Bench(bench::Args),
     Score(score::Args),
@@ -56,6 +58,7 @@ fn main() {
         Command::Sft(args) => sft::run(args),
         Command::Export(args) => export::run(args),
         Command::Report(args) => report::run(args),
+        Command::Dash(args) => dash::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Score(args) => score::run(args),
