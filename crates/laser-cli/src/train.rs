@@ -323,6 +323,11 @@ fn resume_command(program: &str, recipe: &str, args: &Options) -> String {
     if args.threads > 0 {
         add("--threads", args.threads.to_string());
     }
+    match args.dash {
+        Some(Some(port)) => command += &format!(" --dash={port}"),
+        Some(None) => command += " --dash",
+        None => {}
+    }
     command
 }
 
@@ -377,12 +382,14 @@ mod tests {
             "3",
             "--set",
             "tasks=[{a='b'}]",
+            "--dash=7008",
         ]);
         let command = resume_command("laser train", &args.recipe, &args.options);
         assert!(
             command.starts_with("laser train grpo --resume --out 'my runs/a' --seed 3 --set '"),
             "{command}"
         );
+        assert!(command.ends_with(" --dash=7008"), "{command}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // Self-rewards of right and wrong responses, and their reliability, step by step.
 import { get } from "./api.js";
-import { el, field, options, say } from "./dom.js";
+import { el, field, narrow, options, say } from "./dom.js";
 import { fileNames, named } from "./completions.js";
 import { Holder } from "./figures.js";
 import { shown, tellProblems } from "./runs.js";
@@ -41,9 +41,9 @@ export async function refresh() {
   slider.value = String(at);
   slider.setAttribute("aria-valuetext", names[at][1]);
   say(says, names[at][1]);
-  const now = JSON.stringify([current.id, current.version, names, at]);
+  const now = JSON.stringify([current.id, current.version, names, at, narrow()]);
   if (now === last) return;
-  const answer = await get(`/api/runs/${current.id}/calibration`, { file: names[at][0] }, "calibration");
+  const answer = await get(`/api/runs/${current.id}/calibration`, { file: names[at][0], narrow: narrow() }, "calibration");
   last = now;
   tellProblems(problems, answer.figures ? [] : ["No response of this step has a self-reward and a judgement."]);
   grid.hidden = !answer.figures;

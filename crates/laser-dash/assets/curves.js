@@ -1,6 +1,6 @@
 // Curves of the chosen runs over one another, by group of keys.
 import { get } from "./api.js";
-import { drawn, el, field, options, settled } from "./dom.js";
+import { drawn, el, field, narrow, options, settled } from "./dom.js";
 import { Holder } from "./figures.js";
 import { shown, tellProblems } from "./runs.js";
 import { choose, chosen, state } from "./state.js";
@@ -44,7 +44,7 @@ export async function refresh() {
   smoothSays.textContent = state.smooth === "0" ? "off" : `${Number(state.smooth) / 10} %`;
   if (document.activeElement !== find) find.value = state.find;
   const versions = shown().map((run) => run.version).join();
-  const now = JSON.stringify([state.runs, state.x, state.smooth, state.log, state.open, state.find, versions]);
+  const now = JSON.stringify([state.runs, state.x, state.smooth, state.log, state.open, state.find, narrow(), versions]);
   if (now === last) return;
   const runs = chosen().map(([id, slot]) => `${id}.${slot}`).join(",");
   const answer = await get("/api/keys", { runs });
@@ -53,7 +53,7 @@ export async function refresh() {
   for (const { keys, holders } of wanted()) {
     for (let i = 0; i < keys.length; i += BATCH) {
       const part = keys.slice(i, i + BATCH);
-      const { figures, legend: looks } = await get("/api/curves", { runs, keys: part.join(","), x: state.x, smooth: state.smooth, log: state.log });
+      const { figures, legend: looks } = await get("/api/curves", { runs, keys: part.join(","), x: state.x, smooth: state.smooth, log: state.log, narrow: narrow() });
       showLegend(looks);
       for (const { key, svg } of figures) holders.get(key)?.show(svg);
     }

@@ -60,6 +60,10 @@ export function arrows(holder, all, [before, after]) {
   });
 }
 
+const narrowScreen = matchMedia("(max-width: 520px)");
+/** What tells the server to draw for a narrow screen: "1" or nothing. */
+export const narrow = () => (narrowScreen.matches ? "1" : "");
+
 /** Seconds as people say them. */
 export function ago(seconds) {
   if (seconds == null) return "–";

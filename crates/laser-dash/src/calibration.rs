@@ -11,13 +11,12 @@ const BINS: usize = 15;
 /// holds those of `all` files, so that the pictures of different steps can be compared.
 ///
 /// None where no response of the file has a score and a judgement.
-pub fn draw(name: &str, shown: &[Judged], all: &[Vec<Judged>]) -> Option<[String; 2]> {
+pub fn draw(name: &str, shown: &[Judged], all: &[Vec<Judged>], size: Size) -> Option<[String; 2]> {
     let data = of(shown)?;
     let histograms: Vec<_> = (all.iter().filter_map(|j| of(j)?.histogram)).collect();
     let axis = histogram_axis(histograms.iter());
     let counted = data.histogram.as_ref()?;
     let title = format!("Self-rewards, {name}");
-    let size = Size::Half;
     Some([
         histogram("scores", &title, counted, axis, size),
         reliability(

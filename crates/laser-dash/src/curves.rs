@@ -45,6 +45,8 @@ pub struct Look {
     pub smooth: f64,
     /// Whether the vertical axis is logarithmic where every value is positive.
     pub log: bool,
+    /// The drawing size.
+    pub size: Size,
 }
 
 /// A run among the curves.
@@ -205,7 +207,7 @@ pub fn draw(key: &str, runs: &[Shown], look: Look) -> String {
         return figure(&id, key, &words, &[], body);
     };
     let (x, divisor) = x_axis(look.x, last);
-    let (width, height) = Size::Half.units();
+    let (width, height) = look.size.units();
     let mut panel = Panel::new(width, height, x, y);
     let place = |p: &Point| (p.x / divisor, p.y);
     for s in &series {
@@ -287,10 +289,11 @@ fn strips(panel: &mut Panel, series: &[Series], axis: X, divisor: f64, last: f64
                 X::Step => String::new(),
                 _ => format!(" ({})", at(p, X::Step)),
             };
-            title += &format!("\n{}: {}{step}", s.run.name, number(p.y, share));
+            title += &format!("\n{}: {}", s.run.name, number(p.y, share));
             if let Some((low, high)) = p.interval {
                 title += &format!(" [{}, {}]", number(low, share), number(high, share));
             }
+            title += &step;
         }
         panel.hit(from / divisor, to.max(from) / divisor, &title);
     }

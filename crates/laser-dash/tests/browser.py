@@ -142,6 +142,8 @@ def make_run(folder, name, seed, lr, lift):
     rng = random.Random(seed)
     run = folder / name
     (run / "samples").mkdir(parents=True)
+    # There and not locked: no program works on the run.
+    (run / "run.lock").touch()
     (run / "config.toml").write_text(f'name = "{run.name}"\nseed = {seed}\nsteps = 200\n\n[optimizer]\nlr = {lr}\nbeta1 = 0.9\n')
     steps = [step(rng, i, lift) for i in range(1, 151)]
     steps[70]["warnings"] = [{"smell": "entropy_collapse", "text": f"the entropy falls {MARKUP}"}]
@@ -288,10 +290,10 @@ def look(browser, url, folder):
     runs = "runs=" + ",".join(f"{id}.{i}" for i, id in enumerate(ids))
     pictures(browser, url, folder, {
         "curves": (runs, "document.querySelectorAll('.picture svg .line').length >= 8"),
-        "completions": (f"{runs}&tab=completions&sort=believed&row=step-100.jsonl/3", "document.querySelector('.detail pre')"),
+        "completions": (f"{runs}&tab=completions&sort=believed&row=step-100.jsonl/3", "document.querySelector('.detail pre') !== null"),
         "calibration": (f"{runs}&tab=calibration&at=step-100.jsonl", "document.querySelectorAll('#panel-calibration svg').length >= 2"),
-        "recipes": (f"{runs}&tab=recipes", "document.querySelector('.recipes')"),
-        "warnings": (f"{runs}&tab=warnings", "document.querySelector('#panel-warnings h2')"),
+        "recipes": (f"{runs}&tab=recipes", "document.querySelector('.recipes') !== null"),
+        "warnings": (f"{runs}&tab=warnings", "document.querySelector('#panel-warnings h2') !== null"),
     })
     print(f"pictures are in {folder}")
 

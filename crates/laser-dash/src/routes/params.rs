@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use laser_report::figures::Size;
 use serde::de::DeserializeOwned;
 
 use crate::curves::SLOTS;
@@ -19,6 +20,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
         let query = Query::try_from_uri(&parts.uri);
         let query = query.map_err(|e| DashError::BadRequest(e.body_text()))?;
         Ok(Params(query.0))
+    }
+}
+
+/// The drawing size of figures: smaller for a narrow screen, so that their text is not.
+pub fn size(narrow: u8) -> Size {
+    match narrow {
+        0 => Size::Half,
+        _ => Size::Third,
     }
 }
 

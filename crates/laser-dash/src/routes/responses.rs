@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::params::Params;
+use super::params::{Params, size};
 use super::{Answer, Shared, answer, read_error};
 use crate::calibration::draw;
 use crate::error::DashError;
@@ -132,6 +132,8 @@ pub async fn one(
 #[derive(Deserialize)]
 pub struct Of {
     file: String,
+    #[serde(default)]
+    narrow: u8,
 }
 
 /// The histogram of self-rewards and the reliability diagram of a file.
@@ -159,7 +161,7 @@ pub async fn calibration(
             "right": right,
             "wrong": judged.len() - right,
             "without_score": total - judged.len(),
-            "figures": draw(&name, judged, &all),
+            "figures": draw(&name, judged, &all, size(of.narrow)),
         }))
     })
     .await

@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::params::{Params, runs};
+use super::params::{Params, runs, size};
 use super::{Answer, Shared, answer, read_error};
 use crate::curves::{Look, Shown, X, draw, key_of_runs};
 use crate::error::DashError;
@@ -102,6 +102,8 @@ pub struct Figures {
     smooth: u32,
     #[serde(default)]
     log: u8,
+    #[serde(default)]
+    narrow: u8,
 }
 
 /// The report's width.
@@ -122,6 +124,7 @@ pub async fn curves(State(dash): Shared, Params(asked): Params<Figures>) -> Answ
             x: asked.x,
             smooth: f64::from(asked.smooth) / 1000.0,
             log: asked.log != 0,
+            size: size(asked.narrow),
         };
         let live: Vec<_> = chosen.iter().map(|(_, run)| dash.live(run)).collect();
         // Always in the order of the ids: two requests that lock the same runs in different
