@@ -1,6 +1,7 @@
 //! The whole program, as a user runs it.
 
 mod calibrate;
+mod dash;
 mod eval;
 mod export;
 mod generate;
