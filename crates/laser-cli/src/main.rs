@@ -4,6 +4,7 @@ mod answer;
 mod bench;
 mod calibrate;
 mod chat;
+mod dash;
 mod eval;
 mod export;
 mod follow;
@@ -41,6 +42,7 @@ enum Command {
     Sft(sft::Args),
     Export(export::Args),
     Report(report::Args),
+    Dash(dash::Args),
     Verify(verify::Args),
     Vote(vote::Args),
     Bench(bench::Args),
@@ -64,6 +66,7 @@ fn main() {
         Command::Sft(args) => sft::run(args),
         Command::Export(args) => export::run(args),
         Command::Report(args) => report::run(args),
+        Command::Dash(args) => dash::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Vote(args) => vote::run(args),
         Command::Bench(args) => bench::run(args),

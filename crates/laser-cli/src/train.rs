@@ -10,7 +10,7 @@ use laser_rollout::Monitor;
 use laser_train::{BUILT_IN, ImitationPlan, Plan, Recipe, Run, RunOptions, Silent, built_in};
 
 use crate::follow::Terminal;
-use crate::{BadInput, output, summary};
+use crate::{BadInput, dash, output, summary};
 
 /// Trains a model: warm start, reinforcement learning, tests, report
 ///
@@ -27,6 +27,7 @@ Examples:
   laser train --resume                            continue what was interrupted, or start it
   laser train --resume --time-budget 55           save and stop after 55 minutes
   laser train --replay runs/laser/dumps/step-40   repeat a step whose numbers broke down
+  laser train --dash                              with a page that follows it in the browser
   laser train dapo --dry-run                      what it would do and cost")]
 pub struct Args {
     /// A recipe file, or the name of a built-in recipe (a wrong name lists them)
@@ -63,6 +64,9 @@ pub struct Options {
     /// Base model of an earlier run with the same seed, model, warm start and tasks
     #[arg(long, value_name = "DIR")]
     base: Option<PathBuf>,
+    /// Show this run and those beside it in the browser while it trains [default port: 7007, or a free one]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true)]
+    dash: Option<Option<u16>>,
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -100,6 +104,9 @@ pub fn execute(command: &str, name: &str, given: &Options, recipe: Recipe) -> Re
         let toml = recipe.to_toml();
         let plan = Run::new(recipe.clone(), options, monitor, &mut Silent).plan()?;
         return output::data(format_args!("{toml}\n{}", cost(&recipe, &plan)));
+    }
+    if let Some(port) = given.dash {
+        dash::beside(&out, port)?;
     }
     let mut terminal = Terminal::new(monitor.clone(), &recipe);
     terminal.header(&recipe, &out);
@@ -321,6 +328,11 @@ fn resume_command(program: &str, recipe: &str, args: &Options) -> String {
     if args.threads > 0 {
         add("--threads", args.threads.to_string());
     }
+    match args.dash {
+        Some(Some(port)) => command += &format!(" --dash={port}"),
+        Some(None) => command += " --dash",
+        None => {}
+    }
     command
 }
 
@@ -375,12 +387,14 @@ mod tests {
             "3",
             "--set",
             "tasks=[{a='b'}]",
+            "--dash=7008",
         ]);
         let command = resume_command("laser train", &args.recipe, &args.options);
         assert!(
             command.starts_with("laser train grpo --resume --out 'my runs/a' --seed 3 --set '"),
             "{command}"
         );
+        assert!(command.ends_with(" --dash=7008"), "{command}");
     }
 
     #[test]

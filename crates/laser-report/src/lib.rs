@@ -9,8 +9,8 @@
 //! | [`data`] | what the run's files say, typed |
 //! | `compare` | base against final: differences and their intervals |
 //! | `story` | the same in sentences |
-//! | `svg` | scales, ticks, panels: drawing without knowing what is drawn |
-//! | `plots` | the figures of this report |
+//! | [`svg`] | scales, ticks, panels: drawing without knowing what is drawn |
+//! | `plots` | the figures of this report; [`figures`] are those that others draw too |
 //! | `page` | headline, table, responses, and the page around them |
 //!
 //! The SVG is drawn by hand, not by a plotting crate: colours are CSS variables (one picture
@@ -19,11 +19,18 @@
 mod compare;
 pub mod data;
 mod error;
-mod html;
+pub mod html;
 mod page;
 mod plots;
 mod story;
-mod svg;
+pub mod svg;
+
+/// What the page of live runs draws with too: the frame of a figure, and the figures of scores.
+pub mod figures {
+    pub use crate::plots::{
+        Key, Size, Swatch, figure, histogram, histogram_axis, legend, reliability,
+    };
+}
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +39,7 @@ pub use data::{Files, RunData};
 pub use error::ReportError;
 pub use page::charts_page;
 pub use plots::{Chart, Curve, CurvePoint};
+pub use page::STYLE;
 
 /// The whole page. Pure: the same run gives the same bytes.
 pub fn render(run: &RunData) -> String {

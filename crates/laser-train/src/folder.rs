@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use laser_rng::Rng;
 use laser_rollout::SelfRewardPosition;
@@ -39,6 +40,9 @@ const WRITTEN_LAST: [&str; 3] = ["results.jsonl", "summary.json", "report.html"]
 /// What is locked while a run works in its folder; it stays there, empty.
 const LOCK: &str = "run.lock";
 
+/// Further tries to lock a folder, 20 ms apart.
+const LOOKS: u32 = 5;
+
 /// What a folder holds of the run that is asked for.
 pub(crate) enum Found {
     /// No checkpoint to go on from.
@@ -73,7 +77,16 @@ impl Folder {
             .write(true)
             .open(&path)
             .map_err(|e| TrainError::io(&path, e))?;
-        match file.try_lock() {
+        // The page of runs holds the lock for an instant to see whether it is free.
+        let mut tried = file.try_lock();
+        for _ in 0..LOOKS {
+            if !matches!(tried, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            tried = file.try_lock();
+        }
+        match tried {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Err(TrainError::file(
                 &self.0,

@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod chat;
+mod dash;
 mod eval;
 mod eval_beam;
 mod eval_recipe;

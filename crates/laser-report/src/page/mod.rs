@@ -11,7 +11,8 @@ use crate::data::{RunData, Step, Summary};
 use crate::html::{count, duration, escape, fixed};
 use crate::{plots, story};
 
-const STYLE: &str = include_str!("style.css");
+/// The style sheet of the page and of every figure: colours are its variables.
+pub const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// The whole document.

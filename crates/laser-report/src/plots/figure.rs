@@ -15,6 +15,7 @@ pub enum Size {
 }
 
 impl Size {
+    /// Width and height in drawing units.
     pub fn units(self) -> (f64, f64) {
         match self {
             Size::Half => (460.0, 270.0),
@@ -29,15 +30,21 @@ impl Size {
 pub enum Swatch {
     /// Faint dots and a line: raw values and their trend.
     Trend,
+    /// A line with points on it.
     Line(Marker),
+    /// Points alone.
     Point(Marker),
+    /// A filled area.
     Area,
 }
 
 /// A legend entry.
 pub struct Key<'a> {
+    /// Classes of the series: colour and dash.
     pub class: &'a str,
+    /// The picture.
     pub swatch: Swatch,
+    /// The words.
     pub name: String,
 }
 
@@ -61,7 +68,8 @@ pub fn empty(id: &str, title: &str, why: &str) -> String {
     figure(id, title, "", &[], &body)
 }
 
-fn legend(keys: &[Key]) -> String {
+/// The list of what the classes mean; empty where there are no entries.
+pub fn legend(keys: &[Key]) -> String {
     if keys.is_empty() {
         return String::new();
     }

@@ -10,8 +10,9 @@ mod training;
 mod votes;
 
 pub use curves::{Chart, Curve, CurvePoint, chart};
+pub use figure::{Key, Size, Swatch, figure, legend};
 pub use imitation::imitation;
-pub use scores::scores;
+pub use scores::{histogram, histogram_axis, reliability, scores};
 pub use time::seconds;
 pub use training::{health, length, log_probabilities, reward, self_verification, warm_start};
 pub use votes::voting;

@@ -25,21 +25,7 @@ pub fn scores(run: &RunData) -> Vec<String> {
     } else {
         Size::Half
     };
-    let tallest = |h: &Histogram, counts: &[u32]| {
-        f64::from(counts.iter().copied().max().unwrap_or(0)) / total(h)
-    };
-    let shown = || [&base, &trained].into_iter().flatten();
-    let up = shown().map(|h| tallest(h, &h.correct)).fold(0.0, f64::max);
-    let down = shown()
-        .map(|h| tallest(h, &h.incorrect))
-        .fold(0.0, f64::max);
-    // Room above for the words beside the threshold.
-    let y = Axis::around(
-        "% of responses, wrong ones downwards",
-        Labels::PercentBothWays,
-        [up * 1.2, -down, 0.0],
-        6,
-    );
+    let y = histogram_axis([&base, &trained].into_iter().flatten());
     let mut figures = Vec::new();
     if let Some(base) = &base {
         figures.push(histogram(
@@ -55,8 +41,30 @@ pub fn scores(run: &RunData) -> Vec<String> {
         Some(data) => histogram(id, title, data, y, size),
         None => empty(id, title, "summary.json has no histogram."),
     });
-    figures.push(reliability(run, size));
+    figures.push(reliability(
+        "reliability",
+        ("final", &run.summary.calibration),
+        ("base", &run.summary.base_calibration),
+        size,
+    ));
     figures
+}
+
+/// The vertical axis that holds all of `shown`, so that histograms can be compared.
+pub fn histogram_axis<'a>(shown: impl Iterator<Item = &'a Histogram> + Clone) -> Axis {
+    let tallest = |h: &Histogram, counts: &[u32]| {
+        f64::from(counts.iter().copied().max().unwrap_or(0)) / total(h).max(1.0)
+    };
+    let over = shown.clone();
+    let up = over.map(|h| tallest(h, &h.correct)).fold(0.0, f64::max);
+    let down = shown.map(|h| tallest(h, &h.incorrect)).fold(0.0, f64::max);
+    // Room above for the words beside the threshold.
+    Axis::around(
+        "% of responses, wrong ones downwards",
+        Labels::PercentBothWays,
+        [up * 1.2, -down, 0.0],
+        6,
+    )
 }
 
 fn total(histogram: &Histogram) -> f64 {
@@ -64,8 +72,8 @@ fn total(histogram: &Histogram) -> f64 {
     both.map(|&n| f64::from(n)).sum()
 }
 
-/// Right responses upwards, wrong ones downwards, as shares of all.
-fn histogram(id: &str, title: &str, data: &Histogram, y: Axis, size: Size) -> String {
+/// Right responses upwards, wrong ones downwards, as shares of all. `data` counts one at least.
+pub fn histogram(id: &str, title: &str, data: &Histogram, y: Axis, size: Size) -> String {
     let (low, high) = (data.low.unwrap_or(0.0), data.high.unwrap_or(1.0));
     let x = Axis::exact("self-reward r_s", Labels::Number, (low, high), 5);
     let (width, height) = size.units();
@@ -111,11 +119,17 @@ fn histogram(id: &str, title: &str, data: &Histogram, y: Axis, size: Size) -> St
     )
 }
 
-/// Observed accuracy against the self-reward, with the number of responses in each bin below.
-fn reliability(run: &RunData, size: Size) -> String {
-    let (id, title) = ("reliability", "Reliability");
-    let trained = usable(&run.summary.calibration);
-    let base = usable(&run.summary.base_calibration);
+/// Observed accuracy against the self-reward, with the number of responses in each bin below; of
+/// a model and of another one to compare with, each with its name.
+pub fn reliability(
+    id: &str,
+    (main, trained): (&str, &Option<Calibration>),
+    (other, base): (&str, &Option<Calibration>),
+    size: Size,
+) -> String {
+    let title = "Reliability";
+    let trained = usable(trained);
+    let base = usable(base);
     if trained.is_empty() && base.is_empty() {
         return empty(id, title, "summary.json has no calibration bins.");
     }
@@ -132,8 +146,8 @@ fn reliability(run: &RunData, size: Size) -> String {
     let mut panel = Panel::new(width, height - STRIP, x.clone().quiet(), y.padded(room));
     panel.line(&[(0.0, 0.0), (1.0, 1.0)], "faint");
     for (bins, class, marker, name) in [
-        (&base, "c5 dash", Marker::Square, "base"),
-        (&trained, "c1", Marker::Circle, "final"),
+        (&base, "c5 dash", Marker::Square, other),
+        (&trained, "c1", Marker::Circle, main),
     ] {
         let line: Vec<(f64, f64)> = bins.iter().map(|b| (b.score, b.accuracy)).collect();
         panel.line(&line, class);
@@ -167,8 +181,8 @@ fn reliability(run: &RunData, size: Size) -> String {
         name: "perfect".to_owned(),
     };
     let keys: Vec<Key> = [
-        key(&trained, "c1", Marker::Circle, "final"),
-        key(&base, "c5 dash", Marker::Square, "base"),
+        key(&trained, "c1", Marker::Circle, main),
+        key(&base, "c5 dash", Marker::Square, other),
         Some(perfect),
     ]
     .into_iter()

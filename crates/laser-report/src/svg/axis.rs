@@ -5,6 +5,7 @@ use crate::html::fixed;
 /// How tick labels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Labels {
+    /// As they are, shortened with k or M.
     Number,
     /// The data are shares; labels are in per cent.
     Percent,
@@ -15,6 +16,7 @@ pub enum Labels {
 /// One axis. `low < high`, both finite.
 #[derive(Debug, Clone)]
 pub struct Axis {
+    /// What the axis measures, with its unit; empty for none.
     pub title: String,
     low: f64,
     high: f64,
@@ -91,16 +93,46 @@ impl Axis {
         }
     }
 
+    /// A logarithmic axis around the positive ones of `values`, with ticks at powers of ten or,
+    /// over less than two decades, also between them. None where no value is positive.
+    pub fn logarithmic(title: &str, values: impl IntoIterator<Item = f64>) -> Option<Axis> {
+        let (low, high) = extent(values.into_iter().filter(|v| *v > 0.0))?;
+        // A hundredth of the axis beyond the data, and a tenth of a decade at least.
+        let margin = (high / low).powf(0.02).max(1.122);
+        let (low, high) = (low / margin, high * margin);
+        let decades = (high / low).log10();
+        let (leads, stride): (&[f64], i32) = match decades {
+            d if d < 2.0 => (&[1.0, 2.0, 5.0], 1),
+            d => (&[1.0], (d / 6.0).ceil() as i32),
+        };
+        let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+        let ticks = (first..=last)
+            .filter(|power| power % stride == 0)
+            .flat_map(|power| leads.iter().map(move |lead| lead * 10_f64.powi(power)))
+            .filter(|tick| (low..=high).contains(tick))
+            .map(|tick| (tick, log_label(tick)))
+            .collect();
+        Some(Axis {
+            title: title.to_owned(),
+            low,
+            high,
+            log: true,
+            ticks,
+            room: 0,
+        })
+    }
+
     /// Where `value` stands on the axis: 0 at the low end, 1 at the high end, never far outside.
     pub fn place(&self, value: f64) -> f64 {
         let t = if self.log {
-            (value.max(1e-9) / self.low).ln() / (self.high / self.low).ln()
+            (value.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln()
         } else {
             (value - self.low) / (self.high - self.low)
         };
         t.clamp(-0.02, 1.02)
     }
 
+    /// The ticks: value and label.
     pub fn ticks(&self) -> &[(f64, String)] {
         &self.ticks
     }
@@ -209,6 +241,17 @@ fn tick_label(value: f64, step: f64, largest: f64) -> String {
     format!("{}{unit}", fixed(value / divisor, decimals as usize))
 }
 
+/// A tick of a logarithmic axis: plain where that is short, else as a power of ten.
+fn log_label(value: f64) -> String {
+    match value {
+        v if (0.999e-3..9_999.0).contains(&v) => {
+            let decimals = (-v.log10().floor()).max(0.0) as usize;
+            fixed(v, decimals)
+        }
+        v => format!("{v:.0e}").replace('-', "−"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +281,20 @@ mod tests {
         assert_eq!(labels(&votes), ["1", "2", "4", "8"]);
         let large = Axis::around("", Labels::Number, [0.0, 48_000.0], 4);
         assert_eq!(labels(&large), ["0", "20k", "40k", "60k"]);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_few_ticks_at_round_numbers() {
+        let of = |values: &[f64]| Axis::logarithmic("", values.iter().copied());
+        assert_eq!(
+            labels(&of(&[0.001, 1.0]).unwrap()),
+            ["0.001", "0.01", "0.1", "1"]
+        );
+        assert_eq!(labels(&of(&[3.0, 40.0]).unwrap()), ["5", "10", "20"]);
+        assert_eq!(labels(&of(&[1e-12, 1.0]).unwrap()).len(), 5);
+        let steady = of(&[0.25, 0.25, -1.0]).unwrap();
+        assert!((steady.place(0.25) - 0.5).abs() < 1e-9);
+        assert!(of(&[0.0, -3.0]).is_none());
     }
 
     proptest! {

@@ -4,6 +4,6 @@ mod axis;
 mod panel;
 mod smooth;
 
-pub use axis::{Axis, Labels};
+pub use axis::{Axis, Labels, extent};
 pub use panel::{Marker, Panel, coordinate, marker_path};
-pub use smooth::{smooth, thin};
+pub use smooth::{WIDTH, smooth, smooth_by, thin};

@@ -13,9 +13,13 @@ const TEXT: f64 = 14.0;
 /// The shape of a point, so that series differ without colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marker {
+    /// ●
     Circle,
+    /// ■
     Square,
+    /// ▲
     Triangle,
+    /// ◆
     Diamond,
 }
 

@@ -1,14 +1,23 @@
 //! Series made readable: a smooth trend without lag, and fewer points for long runs.
 
+/// The width of [`smooth`] as a share of the covered range.
+pub const WIDTH: f64 = 1.0 / 50.0;
+
 /// A Gaussian-weighted mean of `points` (ascending in x) at no more than `samples` places.
 ///
 /// The width is a fiftieth of the covered range and at least one step, so the trend of a short
 /// run still follows its points. Symmetric in time: it does not lag as a running mean would.
 pub fn smooth(points: &[(f64, f64)], samples: usize) -> Vec<(f64, f64)> {
+    smooth_by(points, samples, WIDTH)
+}
+
+/// As [`smooth`], with a standard deviation of the share `width` of the covered range and of one
+/// unit at least.
+pub fn smooth_by(points: &[(f64, f64)], samples: usize, width: f64) -> Vec<(f64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
-    let sigma = ((last.0 - first.0) / 50.0).max(1.0);
+    let sigma = ((last.0 - first.0) * width).max(1.0);
     thin(points, samples)
         .into_iter()
         .map(|(center, _)| {
