@@ -3,6 +3,7 @@
 mod check;
 mod layers;
 mod lora;
+mod methods;
 mod regularizers;
 mod reward;
 mod self_reward;
@@ -12,7 +13,9 @@ mod supervised;
 use std::path::Path;
 
 use laser_model::checkpoint::WeightType;
-use laser_rl::{AdvantageKind, Aggregation, ImportanceWeights, PolicyLoss, PpoClip};
+use laser_rl::{
+    AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Shaping,
+};
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
@@ -155,8 +158,12 @@ pub struct Rollout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
+    /// Changes to the rewards of a step before they become advantages, in this order.
+    pub shaping: Vec<Shaping>,
     /// From the rewards of a step to advantages.
     pub advantage: AdvantageKind,
+    /// From the advantage of a response to those of its tokens, in this order.
+    pub credit: Vec<Credit>,
     /// The surrogate.
     pub loss: LossKind,
     /// The ratio is clipped below 1 − this; 1 leaves that side open.
@@ -439,7 +446,9 @@ impl Default for Rollout {
 impl Default for Policy {
     fn default() -> Self {
         Policy {
+            shaping: Vec::new(),
             advantage: AdvantageKind::Grpo,
+            credit: Vec::new(),
             clip_low: 0.2,
             clip_high: 0.2,
             dual_clip: 3.0,

@@ -3,7 +3,8 @@
 
 use laser_rl::{Gae, ImportanceStats, KlKind, gae, kl_in_reward, kl_penalty, whiten};
 
-use super::{carrying, diverged, shaped_reward};
+use super::advantages::shaped_reward;
+use super::{carrying, diverged};
 use crate::TrainError;
 use crate::label::Labelled;
 use crate::recipe::KlPlace;
