@@ -8,6 +8,7 @@ mod export;
 mod follow;
 mod generate;
 mod jsonl;
+mod methods;
 mod output;
 mod report;
 mod responses;
@@ -43,6 +44,7 @@ enum Command {
     Generate(generate::Args),
     Eval(eval::Args),
     Calibrate(calibrate::Args),
+    Methods(methods::Args),
 }
 
 /// An error that is the user's input's fault, as opposed to the program's or the machine's.
@@ -62,6 +64,7 @@ fn main() {
         Command::Generate(args) => generate::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Methods(args) => methods::run(args),
     };
     if let Err(e) = result {
         output::log(format_args!("error: {}", message(&e)));

@@ -1,5 +1,6 @@
 //! What a run does: a TOML file, read, checked, and printed back.
 
+mod about;
 mod check;
 mod layers;
 mod lora;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::tasks::Share;
+pub use about::{About, METHODS};
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use lora::LoraSettings;
