@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | [`reward`] | lengths of responses | parts of the reward that shape the length |
 //! | [`selection`] | rewards, what was truncated | which groups and responses to learn from |
-//! | [`shaping`] | the rewards of a step | other rewards: brevity, win rates |
+//! | [`shaping`] | the rewards of a step | other rewards: brevity, win rates, likelihoods |
 //! | [`advantage`] | the rewards of a group or batch | an advantage per response; whitening |
 //! | [`critic`] | rewards and values per token | GAE; the value loss and its gradient |
 //! | [`self_reward`] | log π(z_c) after the answer | the score, its regression loss, the advantage mix |
@@ -94,6 +94,9 @@ pub use self_reward::{
     AdvantageMix, ClassWeights, SelfReward, WarmUp, mix_advantages, partition_excess,
     self_reward_cross_entropy, self_reward_mse, smallest_beta_v,
 };
-pub use shaping::{Compared, GrpoLambda, MethodError, Shaping, WinRate};
+pub use shaping::{
+    Compared, Endogenous, GrpoLambda, MethodError, Passes, SelfAligned, Shaping, WinRate,
+    self_aligned_reward,
+};
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{Answer, AtK, Weights, at_k};

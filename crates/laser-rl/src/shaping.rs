@@ -3,12 +3,16 @@
 //! A shaping sees all groups of the step: what one group's rewards become may depend on how the
 //! others fared. Shapings of a recipe are applied in their order.
 
+mod endogenous;
 mod grpo_lambda;
+mod self_aligned;
 mod win_rate;
 
 use serde::{Deserialize, Serialize};
 
+pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
+pub use self_aligned::{SelfAligned, self_aligned_reward};
 pub use win_rate::{Compared, WinRate};
 
 use crate::ResponseView;
@@ -21,6 +25,29 @@ pub enum Shaping {
     GrpoLambda(GrpoLambda),
     /// How often a response beats its siblings.
     WinRate(WinRate),
+    /// How much the question explains the response.
+    SelfAligned(SelfAligned),
+    /// How likely the frozen base model finds the response.
+    Endogenous(Endogenous),
+}
+
+/// Passes of a model over given responses beside the one that sampled them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passes {
+    /// The frozen base model on the same prompt.
+    pub reference: bool,
+    /// The policy on the prompt with an empty question.
+    pub blank: bool,
+}
+
+impl Passes {
+    /// What either of two needs.
+    pub fn or(self, other: Passes) -> Passes {
+        Passes {
+            reference: self.reference || other.reference,
+            blank: self.blank || other.blank,
+        }
+    }
 }
 
 /// A setting that a method cannot work with.
@@ -47,11 +74,17 @@ impl Shaping {
         }
         match self {
             Shaping::GrpoLambda(method) => method.apply(groups, rewards),
-            Shaping::WinRate(method) => {
-                for (group, rewards) in groups.iter().zip(rewards) {
-                    method.apply(group, rewards);
-                }
-            }
+            Shaping::WinRate(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+            Shaping::SelfAligned(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+            Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+        }
+    }
+
+    /// The passes that it reads.
+    pub fn passes(&self) -> Passes {
+        Passes {
+            reference: matches!(self, Shaping::Endogenous(_)),
+            blank: matches!(self, Shaping::SelfAligned(_)),
         }
     }
 
@@ -74,7 +107,20 @@ impl Shaping {
         match self {
             Shaping::GrpoLambda(method) => method.validate(),
             Shaping::WinRate(method) => method.validate(),
+            Shaping::SelfAligned(method) => method.validate(),
+            Shaping::Endogenous(method) => method.validate(),
         }
+    }
+}
+
+/// Group by group, for what does not look beyond one.
+fn each(
+    groups: &[&[ResponseView]],
+    rewards: &mut [Vec<f32>],
+    apply: impl Fn(&[ResponseView], &mut [f32]),
+) {
+    for (group, rewards) in groups.iter().zip(rewards) {
+        apply(group, rewards);
     }
 }
 

@@ -33,7 +33,7 @@ fn credits_and_the_loss_on_them_equal_the_golden_ones() {
             .map(|ids| ResponseView {
                 ids,
                 correct: false,
-                score: None,
+                ..ResponseView::default()
             })
             .collect();
         let rows = c.ids.iter().zip(kind.advantages(&c.rewards));
@@ -98,6 +98,11 @@ struct ShapingCase {
     scores: Rows<f32>,
     grpo_lambda: Rows<f64>,
     win_rate: Rows<f64>,
+    policy: Rows<f32>,
+    blank: Rows<f32>,
+    reference: Rows<f32>,
+    self_aligned: Vec<f64>,
+    endogenous: Vec<f64>,
 }
 
 #[test]
@@ -113,6 +118,7 @@ fn shaped_rewards_equal_the_golden_ones() {
                         ids: &ids[..c.lengths[p][i]],
                         correct: c.correct[p][i],
                         score: Some(c.scores[p][i]),
+                        ..ResponseView::default()
                     })
                     .collect()
             })
@@ -137,6 +143,26 @@ fn shaped_rewards_equal_the_golden_ones() {
             for (found, expected) in found.iter().zip(expected) {
                 assert_close(&format!("{} {shaping:?}", c.name), found, expected);
             }
+        }
+        let passes = c.policy.iter().zip(&c.blank).zip(&c.reference);
+        let group: Vec<ResponseView> = passes
+            .map(|((logprobs, blank), reference)| ResponseView {
+                logprobs,
+                blank,
+                reference,
+                ..ResponseView::default()
+            })
+            .collect();
+        for (shaping, expected) in [
+            (
+                Shaping::SelfAligned(SelfAligned { alpha: 1.0 }),
+                &c.self_aligned,
+            ),
+            (Shaping::Endogenous(Endogenous::default()), &c.endogenous),
+        ] {
+            let mut found = [vec![0.0; group.len()]];
+            shaping.apply(&[&group], &mut found);
+            assert_close(&format!("{} {shaping:?}", c.name), &found[0], expected);
         }
     }
 }

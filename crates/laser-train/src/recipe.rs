@@ -544,7 +544,9 @@ impl Recipe {
     /// Whether a second set of weights is kept to hold the policy against.
     pub(crate) fn needs_reference(&self) -> bool {
         !self.is_supervised()
-            && (self.kl.coefficient > 0.0 || self.self_reward.may_be_per_response())
+            && (self.kl.coefficient > 0.0
+                || self.self_reward.may_be_per_response()
+                || self.passes().reference)
     }
 
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.

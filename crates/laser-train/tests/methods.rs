@@ -20,6 +20,8 @@ fn settings_without_effect_leave_the_run_as_it_is() {
     for (name, setting) in [
         ("none", "policy.shaping=[{grpo_lambda={share=0}}]"),
         ("mild", "policy.shaping=[{grpo_lambda={share=1,alpha=0}}]"),
+        ("unaligned", "policy.shaping=[{self_aligned={alpha=0}}]"),
+        ("verified", "policy.shaping=[{endogenous={keep=1,scale=0}}]"),
         // Scores count once the advantage mix begins, which is after the last step here.
         ("late", "policy.shaping=[{win_rate={}}]"),
     ] {
@@ -54,7 +56,7 @@ fn tempo_credits_the_tokens_at_which_siblings_part_ways() {
 
 #[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (
             &[
                 "policy.credit=[{tempo={}}]",
@@ -95,6 +97,14 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
                 "self_reward.tau=0",
             ],
             "at least 2",
+        ),
+        (
+            &[
+                "policy.shaping=[{endogenous={}}]",
+                "kl.coefficient=0.1",
+                "kl.reference=ema",
+            ],
+            "frozen base model",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
         (&["policy.credit=[{tempo={by=1}}]"], "by"),

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 19] = [
+const VARIANTS: [(&str, &[&str]); 21] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -120,6 +120,11 @@ const VARIANTS: [(&str, &[&str]); 19] = [
     (
         "grpo_lambda",
         &["policy.shaping=[{grpo_lambda={share=0.5,alpha=0.9}}]"],
+    ),
+    ("self_aligned", &["policy.shaping=[{self_aligned={}}]"]),
+    (
+        "endogenous",
+        &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
     ),
     (
         "win_rate",

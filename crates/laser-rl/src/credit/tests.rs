@@ -5,8 +5,7 @@ use super::*;
 fn views<'a>(ids: &'a [Vec<u32>]) -> Vec<ResponseView<'a>> {
     let view = |ids: &'a Vec<u32>| ResponseView {
         ids,
-        correct: false,
-        score: None,
+        ..ResponseView::default()
     };
     ids.iter().map(view).collect()
 }

@@ -4,7 +4,7 @@ fn response(correct: bool, ids: &[u32]) -> ResponseView<'_> {
     ResponseView {
         ids,
         correct,
-        score: None,
+        ..ResponseView::default()
     }
 }
 
@@ -80,9 +80,8 @@ fn grpo_lambda_looks_at_lengths_relative_to_each_other() {
 
 fn scored(scores: &[Option<f32>]) -> Vec<ResponseView<'static>> {
     let view = |&score: &Option<f32>| ResponseView {
-        ids: &[],
-        correct: false,
         score,
+        ..ResponseView::default()
     };
     scores.iter().map(view).collect()
 }
@@ -155,4 +154,62 @@ fn settings_out_of_range_are_named() {
         assert!(error.to_string().starts_with(error.key), "{error}");
     }
     assert_eq!(lambda(0.2, 0.6).validate(), Ok(()));
+}
+
+#[test]
+fn self_aligned_rewards_equal_the_value_worked_out_by_hand() {
+    let (with, without) = ([-0.1, -0.2, -0.3], [-1.1, -0.9, -1.0]);
+    assert!((self_aligned_reward(&with, &without) - 0.550671).abs() < 1e-6);
+    // Nothing is explained by a question that is empty, and the floor is −1.
+    assert_eq!(self_aligned_reward(&with, &with), 0.0);
+    assert_eq!(self_aligned_reward(&[-9.0], &[-1.0]), -1.0);
+    assert!(self_aligned_reward(&[-1.1], &[-1.0]) < 0.0);
+    assert_eq!(self_aligned_reward(&[], &[]), 0.0);
+    let perplexity = |x: &[f32]| (-x.iter().sum::<f32>() / x.len() as f32).exp();
+    let (p, q) = (perplexity(&without), perplexity(&with));
+    assert!((f64::from((p - q) / p) - 0.550671).abs() < 1e-5);
+    let response = ResponseView {
+        logprobs: &with,
+        blank: &without,
+        ..ResponseView::default()
+    };
+    let mut rewards = [vec![1.0]];
+    Shaping::SelfAligned(SelfAligned { alpha: 0.2 }).apply(&[&[response]], &mut rewards);
+    assert_close(&rewards[0], &[1.0 + 0.2 * 0.550671]);
+}
+
+/// r_t of the method per token, from logits `[T, V]`, with the value after the end 0.
+fn token_rewards(logits: &[&[f64]], actions: &[usize], a: f64) -> Vec<f64> {
+    let value = |t: usize| match logits.get(t) {
+        Some(z) => a * z.iter().map(|z| (z / a).exp()).sum::<f64>().ln(),
+        None => 0.0,
+    };
+    let steps = actions.iter().enumerate();
+    steps.map(|(t, y)| logits[t][*y] - value(t + 1)).collect()
+}
+
+#[test]
+fn endogenous_rewards_telescope_to_the_likelihood_and_a_constant_of_the_prompt() {
+    let logits: [&[f64]; 2] = [&[1.0, 0.0], &[0.0, 2.0]];
+    let tokens = token_rewards(&logits, &[0, 1], 1.0);
+    assert_close(&[tokens[0] as f32, tokens[1] as f32], &[-1.12693, 2.0]);
+    let lse = |z: &[f64]| z.iter().map(|z| z.exp()).sum::<f64>().ln();
+    let reference = [1.0 - lse(logits[0]), 2.0 - lse(logits[1])].map(|x| x as f32);
+    let response = ResponseView {
+        reference: &reference,
+        ..ResponseView::default()
+    };
+    let found = |method: Endogenous| {
+        let mut rewards = [vec![1.0]];
+        Shaping::Endogenous(method).apply(&[&[response]], &mut rewards);
+        f64::from(rewards[0][0])
+    };
+    let sum = tokens.iter().sum::<f64>();
+    assert!((found(Endogenous::default()) - (sum - lse(logits[0]))).abs() < 1e-6);
+    let mean = Endogenous {
+        keep: 0.5,
+        scale: 2.0,
+        mean: true,
+    };
+    assert!((found(mean) - (0.5 + sum - lse(logits[0]))).abs() < 1e-6);
 }

@@ -96,9 +96,18 @@ def shaping():
         gap = scores[:, :, None] - scores[:, None, :]
         wins = torch.sigmoid(gap / tau) if tau > 0 else 0.5 * (torch.sign(gap) + 1)
         wins = wins * (1 - torch.eye(size, dtype=torch.float64))
+        tokens = [[int(n) for n in row] for row in lengths]
+        policy, blank, reference = ([f32(rng.uniform(-3.0, -0.01, n)) for n in tokens[0]] for _ in range(3))
+        perplexity = lambda row: torch.exp(-torch.tensor(row, dtype=torch.float64).mean())
+        sar = [float(torch.clamp((perplexity(b) - perplexity(p)) / perplexity(b), min=-1.0)) for p, b in zip(policy, blank)]
         cases.append(
             {
                 "name": name,
+                "policy": policy,
+                "blank": blank,
+                "reference": reference,
+                "self_aligned": sar,
+                "endogenous": [float(torch.tensor(row, dtype=torch.float64).sum()) for row in reference],
                 "share": share,
                 "alpha": alpha,
                 "temperature": tau,

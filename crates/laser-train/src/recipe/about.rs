@@ -144,6 +144,20 @@ pub const METHODS: &[About] = &[
         "a trained self-reward",
     ),
     method(
+        "sar",
+        "shaping",
+        "self-aligned reward",
+        "more for responses that the question explains",
+        "a pass of the policy",
+    ),
+    method(
+        "endogenous",
+        "shaping",
+        "generalist reward models",
+        "the likelihood under the frozen base model as the only reward",
+        "a pass of the base model",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

@@ -29,6 +29,8 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "grpo_n"
     "grpo_lambda"
     "spo"
+    "sar"
+    "endogenous"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"

@@ -1,10 +1,19 @@
 //! What shapings and credits need of the rest of a recipe.
 
+use laser_rl::{Passes, Shaping};
+
 use super::Recipe;
+use super::ReferenceKind;
 use super::check::Checker;
 use crate::TrainError;
 
 impl Recipe {
+    /// The passes over given responses that its methods read.
+    pub(crate) fn passes(&self) -> Passes {
+        let shapings = self.policy.shaping.iter().map(Shaping::passes);
+        shapings.fold(Passes::default(), Passes::or)
+    }
+
     pub(super) fn check_methods(&self, c: &Checker) -> Result<(), TrainError> {
         let p = &self.policy;
         for shaping in &p.shaping {
@@ -16,6 +25,13 @@ impl Recipe {
             {
                 let problem = "compares self-rewarding scores, and nothing trains them; set self_reward.token and self_reward.alpha, or win_rate.of = \"reward\"";
                 return c.fail("policy.shaping", "win_rate".into(), problem);
+            }
+            if shaping.passes().reference
+                && self.kl.coefficient > 0.0
+                && self.kl.reference != ReferenceKind::Base
+            {
+                let problem = "needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
+                return c.fail("kl.reference", "not \"base\"".into(), problem);
             }
             if self.rollout.samples < 2 {
                 let problem =

@@ -90,6 +90,9 @@ fn view(l: &Labelled) -> ResponseView<'_> {
         ids: &l.response.ids,
         correct: l.correct,
         score: l.score,
+        logprobs: &l.response.logprobs,
+        reference: &l.rows.reference,
+        blank: &l.rows.blank,
     }
 }
 
