@@ -10,6 +10,7 @@ mod export;
 mod follow;
 mod generate;
 mod jsonl;
+mod methods;
 mod output;
 mod report;
 mod responses;
@@ -53,6 +54,7 @@ enum Command {
     Sweep(sweep::Args),
     Calibrate(calibrate::Args),
     Serve(serve::Args),
+    Methods(methods::Args),
 }
 
 /// An error that is the user's input's fault, as opposed to the program's or the machine's.
@@ -77,6 +79,7 @@ fn main() {
         Command::Sweep(args) => sweep::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Serve(args) => serve::run(args),
+        Command::Methods(args) => methods::run(args),
     };
     if let Err(e) = result {
         output::log(format_args!("error: {}", message(&e)));

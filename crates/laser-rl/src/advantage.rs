@@ -51,6 +51,9 @@ pub enum AdvantageKind {
     /// (r − mean) / (std + 1e-6), unbiased std (DeepSeekMath, arXiv 2402.03300, eq. 3).
     #[default]
     Grpo,
+    /// (r − mean) / (std + 1e-6) with the standard deviation of divisor n: GRPO where a paper or
+    /// its code takes the group for the whole population (TEMPO, arXiv 2509.18314).
+    GrpoPopulation,
     /// r − mean, without the division that favours very easy and very hard prompts
     /// (Dr. GRPO, arXiv 2503.20783).
     DrGrpo,
@@ -88,17 +91,29 @@ impl AdvantageKind {
         self.within_group(rewards).map(|a| a as f32).collect()
     }
 
+    /// What the rewards of a group, less their baseline, are multiplied by before whitening: 1 over
+    /// the spread where the kind divides by it.
+    pub fn factor(self, rewards: &[f32]) -> f64 {
+        let (n, std) = (rewards.len() as f64, moments(rewards).1);
+        match self {
+            Self::Grpo => 1.0 / (std + GRPO_EPSILON),
+            Self::GrpoPopulation => 1.0 / (std * ((n - 1.0).max(0.0) / n).sqrt() + GRPO_EPSILON),
+            Self::Rloo if rewards.len() < 2 => 0.0,
+            Self::Rloo => n / (n - 1.0),
+            Self::DrGrpo
+            | Self::ReinforcePlusPlus
+            | Self::ReinforcePlusPlusBaseline
+            | Self::NoBaseline => 1.0,
+        }
+    }
+
     /// Advantages before whitening.
     fn within_group(self, rewards: &[f32]) -> impl Iterator<Item = f64> {
-        let (mean, std) = moments(rewards);
-        let n = rewards.len() as f64;
-        let (baseline, factor) = match self {
-            Self::Grpo => (mean, 1.0 / (std + GRPO_EPSILON)),
-            Self::DrGrpo | Self::ReinforcePlusPlusBaseline => (mean, 1.0),
-            Self::Rloo if rewards.len() < 2 => (mean, 0.0),
-            Self::Rloo => (mean, n / (n - 1.0)),
-            Self::ReinforcePlusPlus | Self::NoBaseline => (0.0, 1.0),
+        let baseline = match self {
+            Self::ReinforcePlusPlus | Self::NoBaseline => 0.0,
+            _ => moments(rewards).0,
         };
+        let factor = self.factor(rewards);
         let rewards = rewards.iter();
         rewards.map(move |&r| (f64::from(r) - baseline) * factor)
     }

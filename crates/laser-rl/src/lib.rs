@@ -10,9 +10,11 @@
 //! |---|---|---|
 //! | [`reward`] | lengths of responses | parts of the reward that shape the length |
 //! | [`selection`] | rewards, what was truncated | which groups and responses to learn from |
+//! | [`shaping`] | the rewards of a step | other rewards: brevity, win rates, likelihoods |
 //! | [`advantage`] | the rewards of a group or batch | an advantage per response; whitening |
 //! | [`critic`] | rewards and values per token | GAE; the value loss and its gradient |
 //! | [`self_reward`] | log π(z_c) after the answer | the score, its regression loss, the advantage mix |
+//! | [`credit`] | the advantage of a response | advantages of its tokens |
 //! | [`off_policy`] | log π of sampler and trainer | weights per token that correct for the difference |
 //! | [`aggregation`] | the lengths of the whole step | the `scale` of each response's loss |
 //! | [`loss`] | log-probabilities, advantages | policy loss, KL, NLL, each with its gradient `dlogp` |
@@ -56,6 +58,7 @@ pub mod advantage;
 pub mod aggregation;
 pub mod average;
 pub mod calibration;
+pub mod credit;
 pub mod critic;
 pub mod entropy;
 pub mod evaluation;
@@ -66,17 +69,20 @@ pub mod selection;
 pub mod selective;
 pub mod self_certainty;
 pub mod self_reward;
+pub mod shaping;
 pub mod verification;
 pub mod voting;
 
 mod bootstrap;
 mod pooled;
+mod response;
 
 pub use advantage::{AdvantageKind, GroupStats, batch_advantages, group_stats, whiten};
 pub use aggregation::Aggregation;
 pub use average::ema;
 pub use bootstrap::{Estimate, mean, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
+pub use credit::{Credit, Tempo, TempoScale, prefix_values};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{
@@ -88,6 +94,7 @@ pub use loss::{
     kl_in_reward, kl_penalty, nll, ppo_clip,
 };
 pub use off_policy::{ImportanceStats, ImportanceWeights, RatioBound, RatioLevel};
+pub use response::ResponseView;
 pub use reward::{length_reward, soft_overlong_penalty};
 pub use selection::{Refill, RefillStep, is_informative, without_truncated};
 pub use selective::{Prediction, RiskCoverage, Threshold, precision_threshold, risk_coverage};
@@ -95,6 +102,10 @@ pub use self_certainty::{mean_self_certainty, self_certainty};
 pub use self_reward::{
     AdvantageMix, ClassWeights, SelfReward, WarmUp, mix_advantages, partition_excess,
     self_reward_cross_entropy, self_reward_mse, smallest_beta_v,
+};
+pub use shaping::{
+    Compared, Endogenous, GrpoLambda, MethodError, Passes, SelfAligned, Shaping, WinRate,
+    self_aligned_reward,
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{

@@ -39,6 +39,8 @@ pub(crate) struct Labelled {
 pub(crate) struct TokenRows {
     /// log π_ref, nats.
     pub reference: Vec<f32>,
+    /// log π after a prompt with an empty question, nats.
+    pub blank: Vec<f32>,
     /// log π of the trainer before the step's first update, nats.
     pub old: Vec<f32>,
     /// Importance weights.

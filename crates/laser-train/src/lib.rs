@@ -55,10 +55,10 @@ pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
-    BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate, LoraSettings,
-    LossKind, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe, ReferenceKind,
-    RewardPart, Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, Supervised, WarmStart,
-    built_in,
+    About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate,
+    LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe,
+    ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, Supervised,
+    WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

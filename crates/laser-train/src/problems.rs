@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
-use laser_model::{ModelError, Text};
+use laser_model::{Message, ModelError, Text};
 
 use crate::TrainError;
 use crate::label::FILES;
@@ -143,6 +143,32 @@ impl Problems {
             // Characters; nothing is put around them.
             Problems::Tasks(_) => text.encode(&problem.prompt),
             Problems::Files(files) => encode(text, &problem.prompt, files.chat),
+        }
+    }
+
+    /// The ids of a prompt whose question is empty: the conversation with the system message of the
+    /// files and an empty user message; of plain texts what the tokenizer begins a text with, or,
+    /// because a token needs one before it, the stop token that would stand before a new text.
+    pub(crate) fn blank_ids(&self, text: &Text, eos: &[u32]) -> Result<Vec<u32>, TrainError> {
+        let ids = match self {
+            Problems::Tasks(_) => Vec::new(),
+            Problems::Files(files) if files.chat => {
+                let message = |role: &str, content: &str| Message {
+                    role: role.into(),
+                    content: content.into(),
+                };
+                let system = Some(files.settings.system.as_str()).filter(|s| !s.is_empty());
+                let mut messages: Vec<Message> =
+                    system.map(|s| message("system", s)).into_iter().collect();
+                messages.push(message("user", ""));
+                let arguments = &files.settings.template_arguments;
+                encode(text, &text.render_with(&messages, true, arguments)?, true)?
+            }
+            Problems::Files(files) => encode(text, &files.settings.system, false)?,
+        };
+        match ids.is_empty() {
+            true => Ok(eos[..1].to_vec()),
+            false => Ok(ids),
         }
     }
 

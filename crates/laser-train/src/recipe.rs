@@ -1,8 +1,10 @@
 //! What a run does: a TOML file, read, checked, and printed back.
 
+mod about;
 mod check;
 mod layers;
 mod lora;
+mod methods;
 mod regularizers;
 mod reward;
 mod self_reward;
@@ -12,12 +14,15 @@ mod supervised;
 use std::path::Path;
 
 use laser_model::checkpoint::WeightType;
-use laser_rl::{AdvantageKind, Aggregation, ImportanceWeights, PolicyLoss, PpoClip};
+use laser_rl::{
+    AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Shaping,
+};
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::tasks::Share;
+pub use about::{About, METHODS};
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use lora::LoraSettings;
@@ -155,8 +160,12 @@ pub struct Rollout {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
+    /// Changes to the rewards of a step before they become advantages, in this order.
+    pub shaping: Vec<Shaping>,
     /// From the rewards of a step to advantages.
     pub advantage: AdvantageKind,
+    /// From the advantage of a response to those of its tokens, in this order.
+    pub credit: Vec<Credit>,
     /// The surrogate.
     pub loss: LossKind,
     /// The ratio is clipped below 1 − this; 1 leaves that side open.
@@ -439,7 +448,9 @@ impl Default for Rollout {
 impl Default for Policy {
     fn default() -> Self {
         Policy {
+            shaping: Vec::new(),
             advantage: AdvantageKind::Grpo,
+            credit: Vec::new(),
             clip_low: 0.2,
             clip_high: 0.2,
             dual_clip: 3.0,
@@ -533,7 +544,9 @@ impl Recipe {
     /// Whether a second set of weights is kept to hold the policy against.
     pub(crate) fn needs_reference(&self) -> bool {
         !self.is_supervised()
-            && (self.kl.coefficient > 0.0 || self.self_reward.may_be_per_response())
+            && (self.kl.coefficient > 0.0
+                || self.self_reward.may_be_per_response()
+                || self.passes().reference)
     }
 
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.

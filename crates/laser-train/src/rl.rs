@@ -1,5 +1,6 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
+mod advantages;
 mod measure;
 mod prepare;
 
@@ -7,9 +8,8 @@ use std::time::Instant;
 
 use laser_model::HeadGradient;
 use laser_rl::{
-    AdvantageMix, Advantages, ClassWeights, PolicyLossStats, Refill, RefillStep, ValueLossStats,
-    WarmUp, batch_advantages, is_informative, kl_penalty, mix_advantages,
-    self_reward_cross_entropy, self_reward_mse, soft_overlong_penalty, value_loss,
+    Advantages, ClassWeights, PolicyLossStats, Refill, RefillStep, ValueLossStats, WarmUp,
+    is_informative, kl_penalty, self_reward_cross_entropy, self_reward_mse, value_loss,
     without_truncated,
 };
 use laser_rng::Rng;
@@ -86,7 +86,8 @@ impl Trainer {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
         };
-        let advantages = self.advantages(&rollout.answered, warm_up.mix_active(step));
+        let scores_count = warm_up.mix_active(step);
+        let (advantages, credited) = self.advantages(&mut rollout.answered, scores_count);
         let groups: Vec<Group> = rollout
             .answered
             .into_iter()
@@ -155,6 +156,10 @@ impl Trainer {
         );
         metrics.insert("optim/grad_norm".into(), json!(sums.grad_norm));
         metrics.insert("optim/lr".into(), json!(decimal(lr)));
+        if !r.policy.credit.is_empty() {
+            let share = credited.changed as f64 / credited.tokens.max(1) as f64;
+            metrics.insert("policy/credited_tokens".into(), json!(share));
+        }
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -241,40 +246,6 @@ impl Trainer {
         self.rewards
             .apply(problems, &mut answered, &self.learner.monitor)?;
         Ok(answered)
-    }
-
-    /// Â of every response: the advantage of the reward, with the self-reward mixed in once that is
-    /// due (LaSeR, section 2.1 step 5).
-    fn advantages(&self, answered: &[Answered], mix: bool) -> Vec<Vec<f32>> {
-        let r = &self.recipe;
-        let rewards: Vec<Vec<f32>> = answered
-            .iter()
-            .map(|(_, group)| {
-                let kl = |l| self.kl_reward(l).iter().sum::<f32>();
-                group.iter().map(|l| shaped_reward(r, l) + kl(l)).collect()
-            })
-            .collect();
-        let lengths: Vec<Vec<usize>> = answered
-            .iter()
-            .map(|(_, group)| carrying(r, group.iter()))
-            .collect();
-        let rewards: Vec<&[f32]> = rewards.iter().map(Vec::as_slice).collect();
-        let lengths: Vec<&[usize]> = lengths.iter().map(Vec::as_slice).collect();
-        let rewarded = batch_advantages(r.policy.advantage, &rewards, Some(&lengths));
-        if !mix {
-            return rewarded;
-        }
-        let mixture = AdvantageMix {
-            tau: r.self_reward.tau,
-            std_gate: r.self_reward.std_gate,
-        };
-        let groups = rewarded.iter().zip(answered);
-        groups
-            .map(|(rewarded, (_, group))| {
-                let scores: Vec<Option<f32>> = group.iter().map(|l| l.score).collect();
-                mix_advantages(&mixture, rewarded, &scores)
-            })
-            .collect()
     }
 
     /// The reference of the next step.
@@ -438,16 +409,6 @@ impl Trainer {
 fn shares(groups: &[Group], count: usize) -> impl Iterator<Item = &[Group]> {
     let count = count.min(groups.len());
     (0..count).map(move |i| &groups[i * groups.len() / count..(i + 1) * groups.len() / count])
-}
-
-/// The reward that advantages are made of: that of the recipe's parts, less the penalty for length.
-fn shaped_reward(recipe: &Recipe, response: &Labelled) -> f32 {
-    let (limit, cache) = (recipe.rollout.max_new_tokens, recipe.policy.overlong_tokens);
-    let penalty = match cache {
-        0 => 0.0,
-        _ => soft_overlong_penalty(response.response.ids.len(), limit, cache),
-    };
-    response.total + penalty
 }
 
 /// Tokens of each response that carry policy loss.

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 15] = [
+const VARIANTS: [(&str, &[&str]); 21] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -107,6 +107,30 @@ const VARIANTS: [(&str, &[&str]); 15] = [
         &[
             "policy.importance={level='product',bound={truncate={max=1.5}}}",
             "policy.mini_batches=2",
+        ],
+    ),
+    (
+        "tempo",
+        &[
+            "policy.credit=[{tempo={scale='rewards'}}]",
+            "policy.passes=2",
+        ],
+    ),
+    ("negative_only", &["policy.credit=[{negative_only={}}]"]),
+    (
+        "grpo_lambda",
+        &["policy.shaping=[{grpo_lambda={share=0.5,alpha=0.9}}]"],
+    ),
+    ("self_aligned", &["policy.shaping=[{self_aligned={}}]"]),
+    (
+        "endogenous",
+        &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
+    ),
+    (
+        "win_rate",
+        &[
+            "policy.shaping=[{win_rate={temperature=0.1}}]",
+            "self_reward.mix_warmup=2",
         ],
     ),
 ];

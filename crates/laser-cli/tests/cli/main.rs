@@ -369,6 +369,24 @@ fn a_report_of_a_folder_without_a_run_names_the_missing_file() {
 }
 
 #[test]
+fn the_built_in_recipes_are_listed_for_people_and_programs() {
+    let dir = workplace();
+    let text = stdout(&laser(dir.path(), &["methods"]));
+    let json = stdout(&laser(dir.path(), &["methods", "--json"]));
+    let list: Vec<Value> = serde_json::from_str(&json).unwrap();
+    assert!(list.len() > 20);
+    for method in &list {
+        assert_has_keys(method, &["name", "kind", "source", "summary", "needs"]);
+        let name = method["name"].as_str().unwrap();
+        assert!(
+            text.lines()
+                .any(|l| l.split_whitespace().next() == Some(name)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn every_command_shows_examples() {
     let dir = workplace();
     let commands = [

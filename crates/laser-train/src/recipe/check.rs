@@ -383,6 +383,7 @@ impl Recipe {
                 return fail("self_reward.tau", self.self_reward.tau.to_string(), problem);
             }
         }
+        self.check_methods(c)?;
         if let Some(w) = self.policy.importance {
             let ok = match w.bound {
                 RatioBound::Truncate { max } => max > 0.0 && max.is_finite(),
@@ -478,12 +479,12 @@ impl Recipe {
     }
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     place: &'a dyn Fn(&str) -> String,
 }
 
 impl Checker<'_> {
-    fn fail(&self, key: &str, value: String, problem: &str) -> Result<(), TrainError> {
+    pub(super) fn fail(&self, key: &str, value: String, problem: &str) -> Result<(), TrainError> {
         Err(TrainError::Value {
             place: (self.place)(key),
             key: key.into(),

@@ -83,6 +83,15 @@ fn every_built_in_recipe_has_a_page_that_names_it_in_its_first_line() {
 }
 
 #[test]
+fn every_built_in_recipe_is_listed_with_what_it_does() {
+    let names = BUILT_IN.iter().map(|r| r.0);
+    assert!(names.eq(METHODS.iter().map(|m| m.name)));
+    for m in METHODS {
+        assert!(!m.kind.is_empty() && !m.summary.is_empty(), "{}", m.name);
+    }
+}
+
+#[test]
 fn policies_that_do_not_go_together_are_refused() {
     for (text, key) in [
         ("[policy]\nmini_batches = 65", "policy.mini_batches"),

@@ -3,8 +3,9 @@
 use laser_rl::{JudgeMetrics, Judged, explained_variance};
 use serde_json::{Map, Value, json};
 
+use super::advantages::shaped_reward;
 use super::prepare::Prepared;
-use super::{Group, Sums, shaped_reward};
+use super::{Group, Sums};
 use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::SelfRewardLoss;

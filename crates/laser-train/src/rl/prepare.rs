@@ -3,7 +3,10 @@
 
 use laser_rl::{Gae, ImportanceStats, KlKind, gae, kl_in_reward, kl_penalty, whiten};
 
-use super::{carrying, diverged, shaped_reward};
+use laser_rollout::score::{Sequence, micro_batches};
+
+use super::advantages::shaped_reward;
+use super::{carrying, diverged};
 use crate::TrainError;
 use crate::label::Labelled;
 use crate::recipe::KlPlace;
@@ -27,7 +30,8 @@ impl Trainer {
     ) -> Result<Prepared, TrainError> {
         let r = self.recipe.clone();
         let mut prepared = Prepared::default();
-        if r.kl.coefficient > 0.0 {
+        let passes = r.passes();
+        if r.kl.coefficient > 0.0 || passes.reference {
             let known = |(_, group): &Answered| group.iter().all(|l| !l.rows.reference.is_empty());
             if !answered.iter().all(known) {
                 let scores = self.reference_scores(answered).unwrap_or_default();
@@ -35,7 +39,12 @@ impl Trainer {
                     l.rows.reference = score.logprobs;
                 }
             }
+        }
+        if r.kl.coefficient > 0.0 {
             prepared.kl = Some(mean_kl(r.kl.kind, answered));
+        }
+        if passes.blank {
+            self.read_after_nothing(step, answered)?;
         }
         if r.policy.importance.is_none() && self.value_head.is_none() {
             return Ok(prepared);
@@ -43,7 +52,7 @@ impl Trainer {
         // One pass of the policy as it is before the first update.
         let (mut old, mut values) = (Vec::new(), Vec::new());
         let sequences = sequences(answered, |_| None);
-        for cut in laser_rollout::score::micro_batches(&sequences, r.tokens_per_micro_batch) {
+        for cut in micro_batches(&sequences, r.tokens_per_micro_batch) {
             let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
             let all = match &self.value_head {
                 Some(head) => {
@@ -73,6 +82,30 @@ impl Trainer {
             self.estimate_advantages(answered);
         }
         Ok(prepared)
+    }
+
+    /// log π of every response after a prompt with an empty question.
+    fn read_after_nothing(
+        &mut self,
+        step: u64,
+        answered: &mut [Answered],
+    ) -> Result<(), TrainError> {
+        let blank = self
+            .problems
+            .blank_ids(&self.learner.text, &self.learner.eos)?;
+        let groups = answered.iter().flat_map(|(_, group)| group);
+        let sequences: Vec<Sequence> = groups
+            .map(|l| Sequence::plain(&blank, &l.response.ids))
+            .collect();
+        let mut rows = Vec::with_capacity(sequences.len());
+        for cut in micro_batches(&sequences, self.recipe.tokens_per_micro_batch) {
+            let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
+            rows.extend(batch.responses.into_iter().map(|r| g.logp[r].to_vec()));
+        }
+        for (l, row) in responses(answered).zip(rows) {
+            l.rows.blank = row;
+        }
+        Ok(())
     }
 
     /// The part of the reward of a response that is its KL to the reference, from its tokens.

@@ -1,0 +1,215 @@
+use super::*;
+
+fn response(correct: bool, ids: &[u32]) -> ResponseView<'_> {
+    ResponseView {
+        ids,
+        correct,
+        ..ResponseView::default()
+    }
+}
+
+fn assert_close(found: &[f32], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (f, e) in found.iter().zip(expected) {
+        assert!((f64::from(*f) - e).abs() < 5e-6, "{found:?} {expected:?}");
+    }
+}
+
+const LONG: [u32; 400] = [7; 400];
+
+/// Groups by the lengths of right responses; negative for wrong ones.
+fn groups(lengths: &[&[i32]]) -> Vec<Vec<ResponseView<'static>>> {
+    let view = |&l: &i32| response(l > 0, &LONG[..l.unsigned_abs() as usize]);
+    let groups = lengths.iter();
+    groups.map(|g| g.iter().map(view).collect()).collect()
+}
+
+fn shaped(shaping: Shaping, groups: &[Vec<ResponseView>]) -> Vec<Vec<f32>> {
+    let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
+    let reward = |r: &ResponseView| f32::from(u8::from(r.correct));
+    let mut rewards: Vec<Vec<f32>> = groups
+        .iter()
+        .map(|g| g.iter().map(reward).collect())
+        .collect();
+    shaping.apply(&views, &mut rewards);
+    rewards
+}
+
+fn lambda(share: f64, alpha: f64) -> Shaping {
+    Shaping::GrpoLambda(GrpoLambda { share, alpha })
+}
+
+#[test]
+fn grpo_lambda_equals_the_values_worked_out_by_hand() {
+    let three = groups(&[&[100, 200, 300]]);
+    let rewards = shaped(lambda(1.0, 0.2), &three);
+    assert_close(&rewards[0], &[0.95458, 0.9, 0.84542]);
+    // One right response, or equal lengths: no pressure on the length, only a common loss.
+    let equal = groups(&[&[50, 50, -10], &[70, -10, -20]]);
+    let rewards = shaped(lambda(1.0, 0.2), &equal);
+    assert_close(&rewards[0], &[0.9, 0.9, 0.0]);
+    assert_close(&rewards[1], &[0.9, 0.0, 0.0]);
+}
+
+#[test]
+fn grpo_lambda_takes_the_best_mastered_problems_first() {
+    let problems = groups(&[&[10, -20], &[10, 30], &[-10, -20], &[5, 9]]);
+    let plain = shaped(lambda(0.0, 0.5), &problems);
+    assert_eq!(plain, [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]);
+    let changed = |share| -> Vec<bool> {
+        let rewards = shaped(lambda(share, 0.5), &problems);
+        rewards.iter().zip(&plain).map(|(a, b)| a != b).collect()
+    };
+    // A share above 0 is at least one problem; of two equal ones the earlier.
+    assert_eq!(changed(0.01), [false, true, false, false]);
+    assert_eq!(changed(0.5), [false, true, false, true]);
+    assert_eq!(changed(0.75), [true, true, false, true]);
+    // A problem without a right response has nothing to lose.
+    assert_eq!(changed(1.0), [true, true, false, true]);
+}
+
+#[test]
+fn grpo_lambda_looks_at_lengths_relative_to_each_other() {
+    let near = shaped(lambda(1.0, 0.6), &groups(&[&[10, 25, 31, -4]]));
+    let far = shaped(lambda(1.0, 0.6), &groups(&[&[110, 125, 131, -104]]));
+    assert_eq!(near, far);
+    for r in &near[0][..3] {
+        assert!(*r > 0.4 && *r < 1.0, "a right one is above 1 − α: {r}");
+    }
+}
+
+fn scored(scores: &[Option<f32>]) -> Vec<ResponseView<'static>> {
+    let view = |&score: &Option<f32>| ResponseView {
+        score,
+        ..ResponseView::default()
+    };
+    scores.iter().map(view).collect()
+}
+
+fn win_rates(temperature: f64, scores: &[Option<f32>]) -> Vec<f32> {
+    let shaping = Shaping::WinRate(WinRate {
+        of: Compared::SelfReward,
+        temperature,
+    });
+    shaped(shaping, &[scored(scores)]).remove(0)
+}
+
+#[test]
+fn win_rates_of_a_strict_order_fall_from_one_to_zero() {
+    let scores = [0.9, 0.6, 0.2, -1.0].map(Some);
+    assert_close(&win_rates(0.0, &scores), &[1.0, 2.0 / 3.0, 1.0 / 3.0, 0.0]);
+    let mut reversed = scores;
+    reversed.reverse();
+    assert_close(
+        &win_rates(0.0, &reversed),
+        &[0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0],
+    );
+}
+
+#[test]
+fn win_rates_have_the_mean_one_half_at_every_temperature() {
+    let scores = [Some(0.9), Some(0.6), None, Some(0.6), None, Some(f32::NAN)];
+    for temperature in [0.0, 0.05, 1.0, 100.0] {
+        let rates = win_rates(temperature, &scores);
+        let mean = rates.iter().map(|r| f64::from(*r)).sum::<f64>() / 6.0;
+        assert!((mean - 0.5).abs() < 1e-6, "{rates:?}");
+        // Responses without a score lose to all others and tie among themselves.
+        assert_eq!(rates[2], 0.2);
+        assert_eq!((rates[4], rates[5]), (rates[2], rates[2]));
+    }
+    assert_eq!(win_rates(0.1, &[Some(3.0)]), [0.5]);
+    // Differences of the score, not its level.
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6);
+    let (low, high) = ([0.25, 0.5].map(Some), [4.25, 4.5].map(Some));
+    assert!(close(&win_rates(0.1, &low), &win_rates(0.1, &high)));
+}
+
+#[test]
+fn win_rates_of_rewards_need_no_score() {
+    let group = [
+        response(true, &[1]),
+        response(false, &[2]),
+        response(true, &[3]),
+    ];
+    let shaping = Shaping::WinRate(WinRate {
+        of: Compared::Reward,
+        temperature: 0.0,
+    });
+    assert_eq!(shaped(shaping, &[group.to_vec()])[0], [0.75, 0.0, 0.75]);
+    assert!(!shaping.needs_scores());
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    for shaping in [
+        lambda(-0.1, 0.5),
+        lambda(1.1, 0.5),
+        lambda(0.5, f64::NAN),
+        Shaping::WinRate(WinRate {
+            temperature: -1.0,
+            ..WinRate::default()
+        }),
+    ] {
+        let error = shaping.validate().unwrap_err();
+        assert!(error.to_string().starts_with(error.key), "{error}");
+    }
+    assert_eq!(lambda(0.2, 0.6).validate(), Ok(()));
+}
+
+#[test]
+fn self_aligned_rewards_equal_the_value_worked_out_by_hand() {
+    let (with, without) = ([-0.1, -0.2, -0.3], [-1.1, -0.9, -1.0]);
+    assert!((self_aligned_reward(&with, &without) - 0.550671).abs() < 1e-6);
+    // Nothing is explained by a question that is empty, and the floor is −1.
+    assert_eq!(self_aligned_reward(&with, &with), 0.0);
+    assert_eq!(self_aligned_reward(&[-9.0], &[-1.0]), -1.0);
+    assert!(self_aligned_reward(&[-1.1], &[-1.0]) < 0.0);
+    assert_eq!(self_aligned_reward(&[], &[]), 0.0);
+    let perplexity = |x: &[f32]| (-x.iter().sum::<f32>() / x.len() as f32).exp();
+    let (p, q) = (perplexity(&without), perplexity(&with));
+    assert!((f64::from((p - q) / p) - 0.550671).abs() < 1e-5);
+    let response = ResponseView {
+        logprobs: &with,
+        blank: &without,
+        ..ResponseView::default()
+    };
+    let mut rewards = [vec![1.0]];
+    Shaping::SelfAligned(SelfAligned { alpha: 0.2 }).apply(&[&[response]], &mut rewards);
+    assert_close(&rewards[0], &[1.0 + 0.2 * 0.550671]);
+}
+
+/// r_t of the method per token, from logits `[T, V]`, with the value after the end 0.
+fn token_rewards(logits: &[&[f64]], actions: &[usize], a: f64) -> Vec<f64> {
+    let value = |t: usize| match logits.get(t) {
+        Some(z) => a * z.iter().map(|z| (z / a).exp()).sum::<f64>().ln(),
+        None => 0.0,
+    };
+    let steps = actions.iter().enumerate();
+    steps.map(|(t, y)| logits[t][*y] - value(t + 1)).collect()
+}
+
+#[test]
+fn endogenous_rewards_telescope_to_the_likelihood_and_a_constant_of_the_prompt() {
+    let logits: [&[f64]; 2] = [&[1.0, 0.0], &[0.0, 2.0]];
+    let tokens = token_rewards(&logits, &[0, 1], 1.0);
+    assert_close(&[tokens[0] as f32, tokens[1] as f32], &[-1.12693, 2.0]);
+    let lse = |z: &[f64]| z.iter().map(|z| z.exp()).sum::<f64>().ln();
+    let reference = [1.0 - lse(logits[0]), 2.0 - lse(logits[1])].map(|x| x as f32);
+    let response = ResponseView {
+        reference: &reference,
+        ..ResponseView::default()
+    };
+    let found = |method: Endogenous| {
+        let mut rewards = [vec![1.0]];
+        Shaping::Endogenous(method).apply(&[&[response]], &mut rewards);
+        f64::from(rewards[0][0])
+    };
+    let sum = tokens.iter().sum::<f64>();
+    assert!((found(Endogenous::default()) - (sum - lse(logits[0]))).abs() < 1e-6);
+    let mean = Endogenous {
+        keep: 0.5,
+        scale: 2.0,
+        mean: true,
+    };
+    assert!((found(mean) - (0.5 + sum - lse(logits[0]))).abs() < 1e-6);
+}

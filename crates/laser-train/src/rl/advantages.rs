@@ -1,0 +1,107 @@
+//! From the rewards of a step to the advantages of its responses and tokens.
+
+use laser_rl::{
+    AdvantageMix, ResponseView, batch_advantages, mix_advantages, soft_overlong_penalty,
+};
+
+use super::carrying;
+use crate::label::Labelled;
+use crate::recipe::Recipe;
+use crate::trainer::{Answered, Trainer};
+
+/// Tokens of a step whose advantage is another than that of their response.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Credited {
+    pub tokens: usize,
+    pub changed: usize,
+}
+
+impl Trainer {
+    /// Â of every response, and of its tokens where the recipe has a credit: the advantage of the
+    /// reward, with the self-reward mixed in once `scores_count` (LaSeR, section 2.1 step 5).
+    /// Shapings that read scores wait for the same.
+    pub(super) fn advantages(
+        &self,
+        answered: &mut [Answered],
+        scores_count: bool,
+    ) -> (Vec<Vec<f32>>, Credited) {
+        let r = &self.recipe;
+        let mut rewards: Vec<Vec<f32>> = answered
+            .iter()
+            .map(|(_, group)| {
+                let kl = |l| self.kl_reward(l).iter().sum::<f32>();
+                group.iter().map(|l| shaped_reward(r, l) + kl(l)).collect()
+            })
+            .collect();
+        let groups: Vec<Vec<ResponseView>> = answered
+            .iter()
+            .map(|(_, group)| group.iter().map(view).collect())
+            .collect();
+        let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
+        for shaping in &r.policy.shaping {
+            if scores_count || !shaping.needs_scores() {
+                shaping.apply(&views, &mut rewards);
+            }
+        }
+        let lengths: Vec<Vec<usize>> = answered
+            .iter()
+            .map(|(_, group)| carrying(r, group.iter()))
+            .collect();
+        let borrowed: Vec<&[f32]> = rewards.iter().map(Vec::as_slice).collect();
+        let lengths: Vec<&[usize]> = lengths.iter().map(Vec::as_slice).collect();
+        let mut advantages = batch_advantages(r.policy.advantage, &borrowed, Some(&lengths));
+        if scores_count {
+            let mixture = AdvantageMix {
+                tau: r.self_reward.tau,
+                std_gate: r.self_reward.std_gate,
+            };
+            for (advantages, group) in advantages.iter_mut().zip(&views) {
+                let scores: Vec<Option<f32>> = group.iter().map(|v| v.score).collect();
+                *advantages = mix_advantages(&mixture, advantages, &scores);
+            }
+        }
+        let mut credited = Credited::default();
+        if r.policy.credit.is_empty() {
+            return (advantages, credited);
+        }
+        let mut tokens = Vec::new();
+        for ((group, rewards), advantages) in views.iter().zip(&borrowed).zip(&advantages) {
+            let spread = |(v, a): (&ResponseView, &f32)| vec![*a; v.ids.len()];
+            let mut rows: Vec<Vec<f32>> = group.iter().zip(advantages).map(spread).collect();
+            for credit in &r.policy.credit {
+                credit.apply(r.policy.advantage, group, rewards, &mut rows);
+            }
+            for (row, a) in rows.iter().zip(advantages) {
+                credited.tokens += row.len();
+                credited.changed += row.iter().filter(|x| *x != a).count();
+            }
+            tokens.extend(rows);
+        }
+        let responses = answered.iter_mut().flat_map(|(_, group)| group);
+        for (l, row) in responses.zip(tokens) {
+            l.rows.advantages = row;
+        }
+        (advantages, credited)
+    }
+}
+
+fn view(l: &Labelled) -> ResponseView<'_> {
+    ResponseView {
+        ids: &l.response.ids,
+        correct: l.correct,
+        score: l.score,
+        logprobs: &l.response.logprobs,
+        reference: &l.rows.reference,
+        blank: &l.rows.blank,
+    }
+}
+
+/// The reward that advantages are made of: that of the recipe's parts, less the penalty for length.
+pub(super) fn shaped_reward(recipe: &Recipe, response: &Labelled) -> f32 {
+    let (limit, cache) = (recipe.rollout.max_new_tokens, recipe.policy.overlong_tokens);
+    let penalty = match cache {
+        0 => 0.0,
+        _ => soft_overlong_penalty(response.response.ids.len(), limit, cache),
+    };
+    response.total + penalty
+}
