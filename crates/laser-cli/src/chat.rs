@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Result<()> {
     let settings = Settings {
         sampling: args.sampling.sampling(&model.defaults)?,
         max_new_tokens: args.sampling.max_new_tokens(),
-        seed: args.sampling.seed,
+        seed: args.sampling.seed(),
     };
     let context = model.decoder.context();
     let capacity = match args.model.context {

@@ -37,9 +37,9 @@ use std::path::{Path, PathBuf};
 
 pub use data::{Files, RunData};
 pub use error::ReportError;
+pub use page::STYLE;
 pub use page::charts_page;
 pub use plots::{Chart, Curve, CurvePoint};
-pub use page::STYLE;
 
 /// The whole page. Pure: the same run gives the same bytes.
 pub fn render(run: &RunData) -> String {
