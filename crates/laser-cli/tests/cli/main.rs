@@ -85,7 +85,7 @@ fn assert_estimate(value: &Value) {
     assert_eq!(object.keys().collect::<Vec<_>>(), ["high", "low", "value"]);
 }
 
-const ROW: [&str; 11] = [
+const ROW: [&str; 12] = [
     "prompt",
     "response",
     "gold",
@@ -94,6 +94,7 @@ const ROW: [&str; 11] = [
     "reward",
     "self_logprob",
     "self_reward",
+    "self_certainty",
     "advantage",
     "length",
     "finish",
