@@ -35,7 +35,10 @@ fn an_answer_is_that_of_generate_to_the_whole_conversation() {
     let roles: Vec<&Value> = messages.iter().map(|m| &m["role"]).collect();
     assert_eq!(roles, ["system", "user", "assistant", "user", "assistant"]);
     // The first answer was given without the system message.
-    for (asked, answered) in [(&messages[1..2], &messages[2]), (&messages[..4], &messages[4])] {
+    for (asked, answered) in [
+        (&messages[1..2], &messages[2]),
+        (&messages[..4], &messages[4]),
+    ] {
         write(&dir, "in.jsonl", &jsonl(&[json!({"messages": asked})]));
         let generate = ["generate", "--model", "model", "--input", "in.jsonl"];
         let new = ["--max-new-tokens", "24", "--greedy"];
@@ -55,9 +58,18 @@ fn an_answer_that_ends_comes_with_its_self_reward_and_a_cut_one_with_the_remedy(
         assert!(!out.contains('\x1b'), "no colours into a pipe");
         out
     };
-    assert_eq!(ask("C").matches("cut off after 24 tokens; /set max_new_tokens=48").count(), 2);
+    assert_eq!(
+        ask("C")
+            .matches("cut off after 24 tokens; /set max_new_tokens=48")
+            .count(),
+        2
+    );
     widen_eos(&dir);
-    assert!(ask("en_US.UTF-8").contains("self-reward ▕"), "{}", ask("en_US.UTF-8"));
+    assert!(
+        ask("en_US.UTF-8").contains("self-reward ▕"),
+        "{}",
+        ask("en_US.UTF-8")
+    );
     let ascii = ask("C");
     assert!(ascii.contains("self-reward [") && ascii.contains("log p(z_c) -"));
 }
@@ -83,8 +95,14 @@ fn answers_repeat_with_the_seed_whatever_the_threads_and_differ_from_try_to_try(
     let input = "Hello\n/retry\n/vote 3\n";
     let (first, err, status) = chat(&dir, &["--threads", "1"], input);
     assert_eq!(status, Some(0), "{err}");
-    assert_eq!(answers(&chat(&dir, &["--threads", "2"], input).0), answers(&first));
-    assert_ne!(answers(&chat(&dir, &["--seed", "1"], input).0), answers(&first));
+    assert_eq!(
+        answers(&chat(&dir, &["--threads", "2"], input).0),
+        answers(&first)
+    );
+    assert_ne!(
+        answers(&chat(&dir, &["--seed", "1"], input).0),
+        answers(&first)
+    );
     let (retried, ..) = chat(&dir, &[], "Hello\n/retry\n/save a.jsonl\n");
     let (once, ..) = chat(&dir, &[], "Hello\n/save b.jsonl\n");
     assert!(retried.len() > once.len());
@@ -120,9 +138,19 @@ fn a_model_without_a_template_goes_on_from_each_line() {
     strip_template(&dir);
     let (out, err, status) = chat(&dir, &["--greedy"], "A craft store\n/vote 2\n/system x\n");
     assert_eq!(status, Some(2));
-    assert!(err.contains("no chat template: each line is a text to go on from"), "{err}");
-    assert!(err.contains("/system: the model has no chat template"), "{err}");
-    write(&dir, "in.jsonl", &jsonl(&[json!({"prompt": "A craft store"})]));
+    assert!(
+        err.contains("no chat template: each line is a text to go on from"),
+        "{err}"
+    );
+    assert!(
+        err.contains("/system: the model has no chat template"),
+        "{err}"
+    );
+    write(
+        &dir,
+        "in.jsonl",
+        &jsonl(&[json!({"prompt": "A craft store"})]),
+    );
     let generate = ["generate", "--model", "model", "--input", "in.jsonl"];
     let new = ["--max-new-tokens", "24", "--greedy"];
     let row = &rows(&dir, &[&generate[..], &new].concat())[0];
@@ -144,7 +172,8 @@ fn strip_template(dir: &TempDir) {
 #[test]
 fn lines_that_cannot_be_followed_are_told_and_the_rest_goes_on() {
     let dir = with_self_reward("qwen2");
-    let input = "/retry\n/dance\n/set top_p=2\n/set\n/save no/such/folder\n/help\nHi\n/quit\nnever\n";
+    let input =
+        "/retry\n/dance\n/set top_p=2\n/set\n/save no/such/folder\n/help\nHi\n/quit\nnever\n";
     let (out, err, status) = chat(&dir, &["--context", "64"], input);
     assert_eq!(status, Some(2), "{err}");
     for part in [
@@ -168,7 +197,10 @@ fn a_full_context_is_said_with_the_way_on() {
     let input = format!("{long}\n/clear\nHi\n");
     let (out, err, status) = chat(&dir, &["--context", "64"], &input);
     assert_eq!(status, Some(2));
-    assert!(err.contains("leaves no room for an answer in a context of 64"), "{err}");
+    assert!(
+        err.contains("leaves no room for an answer in a context of 64"),
+        "{err}"
+    );
     assert!(err.contains("/clear begins a new one"), "{err}");
     assert_eq!(out.matches("tok/s").count(), 1, "{out}");
 }
