@@ -14,6 +14,8 @@ mod generate;
 mod kill;
 mod models;
 mod score;
+#[cfg(unix)]
+mod serve;
 mod sft;
 #[cfg(unix)]
 mod unix;
