@@ -3,6 +3,7 @@
 mod answer;
 mod bench;
 mod calibrate;
+mod chat;
 mod eval;
 mod export;
 mod follow;
@@ -42,6 +43,7 @@ enum Command {
     Bench(bench::Args),
     Score(score::Args),
     Generate(generate::Args),
+    Chat(chat::Args),
     Eval(eval::Args),
     Sweep(sweep::Args),
     Calibrate(calibrate::Args),
@@ -62,6 +64,7 @@ fn main() {
         Command::Bench(args) => bench::run(args),
         Command::Score(args) => score::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Chat(args) => chat::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Calibrate(args) => calibrate::run(args),

@@ -16,8 +16,17 @@ pub fn log(line: impl Display) {
     let _ = write_line(&mut std::io::stderr().lock(), line);
 }
 
+/// Writes a part of a line of data to standard output at once.
+pub fn piece(text: impl Display) -> Result<()> {
+    write(&mut std::io::stdout().lock(), text).context("could not write to standard output")
+}
+
 fn write_line(out: &mut impl Write, line: impl Display) -> std::io::Result<()> {
-    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+    write(out, format_args!("{line}\n"))
+}
+
+fn write(out: &mut impl Write, text: impl Display) -> std::io::Result<()> {
+    match write!(out, "{text}").and_then(|()| out.flush()) {
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }

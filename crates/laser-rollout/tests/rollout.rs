@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use common::{ZC, decoder, generation, requests};
 use laser_kernels::Cpu;
-use laser_model::{Retain, Workspace};
+use laser_model::{GenerationState, Retain, Workspace};
 use laser_rollout::{
     Engine, Finish, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError,
     Sampling, SelfRewardPosition, Sequence, score,
@@ -104,6 +104,32 @@ fn recomputed(position: SelfRewardPosition) -> Vec<Response> {
         "both kinds occur: {finished}"
     );
     groups.into_iter().flatten().collect()
+}
+
+#[test]
+fn self_certainty_is_the_mean_divergence_from_the_uniform_distribution() {
+    let (decoder, all, cpu) = (decoder(256), requests(), Cpu::serial());
+    let groups = run(4, 2, &all);
+    let mut state = decoder.generation(&cpu, 1, 256);
+    let vocab = decoder.config.vocab_size;
+    for (request, group) in all.iter().zip(&groups) {
+        let response = &group[0];
+        // The slow way: the whole text anew for each token, in double precision.
+        let divergence = |t: usize, state: &mut GenerationState<Cpu>| {
+            let text = [&request.prompt[..], &response.ids[..t]].concat();
+            decoder.prefill(&cpu, state, 0, &text);
+            let logits = state.logits()[..vocab].iter().map(|z| f64::from(*z));
+            let sum: f64 = logits.clone().map(f64::exp).sum();
+            let uniform = 1.0 / vocab as f64;
+            let terms = logits.map(|z| uniform * (uniform / (z.exp() / sum)).ln());
+            terms.sum::<f64>()
+        };
+        let tokens = response.ids.len();
+        let sum: f64 = (0..tokens).map(|t| divergence(t, &mut state)).sum();
+        let expected = sum / tokens as f64;
+        let got = f64::from(response.self_certainty.unwrap());
+        assert!((got - expected).abs() < 1e-5, "{got} {expected}");
+    }
 }
 
 #[test]

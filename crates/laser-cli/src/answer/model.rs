@@ -78,9 +78,14 @@ pub fn bad_input(error: TrainError) -> anyhow::Error {
 /// A bar over `total` of something, or a spinner for 0; hidden where it would stand between the
 /// lines of the results.
 pub fn progress(total: usize, unit: &str) -> ProgressBar {
-    if std::io::stdout().is_terminal() {
-        return ProgressBar::hidden();
+    match std::io::stdout().is_terminal() {
+        true => ProgressBar::hidden(),
+        false => bar(total, unit),
     }
+}
+
+/// The same where no results are written meanwhile; hidden without a terminal.
+pub fn bar(total: usize, unit: &str) -> ProgressBar {
     let (bar, style) = match total {
         0 => (
             ProgressBar::no_length(),

@@ -1,6 +1,7 @@
 //! The whole program, as a user runs it.
 
 mod calibrate;
+mod chat;
 mod eval;
 mod eval_beam;
 mod eval_recipe;
