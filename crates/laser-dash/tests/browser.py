@@ -219,12 +219,15 @@ def check_curves(browser, url, run):
     classes = browser.until(f"(() => {{ const l = [...{first}.querySelectorAll('svg .line')].map((p) => p.getAttribute('class')); return l.length === 2 && l; }})()")
     assert classes[0] != classes[1], classes
 
+    # Each has half a line in its evals.jsonl.
+    browser.until("document.querySelectorAll('#panel-curves .problem').length === 2")
+
     # Values by arrow keys; then lines are added, and neither focus nor scroll is lost.
     browser.js(f"{first}.focus()")
     browser.key("ArrowLeft")
     told = browser.until("document.activeElement.querySelector('.tip:not([hidden])')?.textContent")
     assert re.match(r"step 1\d\d\n", told), told
-    browser.js("scrollTo(0, 120); window.kept = document.activeElement")
+    scrolled = browser.js("scrollTo(0, 120); window.kept = document.activeElement; scrollY")
     shape = browser.js(f"{first}.querySelector('svg .line').getAttribute('d')")
     with open(run / "metrics.jsonl", "a") as file:
         rng = random.Random(9)
@@ -232,7 +235,8 @@ def check_curves(browser, url, run):
             file.write(json.dumps(step(rng, i, 0.3)) + "\n")
     browser.until("document.querySelector('#list').innerText.includes('175 of 200')")
     browser.until(f"{first}.querySelector('svg .line').getAttribute('d') !== {json.dumps(shape)}")
-    assert browser.js("document.activeElement === window.kept && scrollY === 120"), "focus or scroll was lost"
+    kept = browser.js("[document.activeElement === window.kept, scrollY]")
+    assert kept == [True, scrolled], (kept, scrolled)
 
     # Search, help, views.
     browser.key("/", "/")
