@@ -3,7 +3,8 @@
 //! `load HOST:PORT MODEL [--clients 64] [--seconds 60] [--tokens 256] [--prompt TEXT] [--pid PID]`
 //! prints a line of JSON: answers, errors, tokens per second, the median and the 99th percentile of
 //! the time to the first token and between tokens, in milliseconds, and with `--pid` the server's
-//! resident memory after 10 seconds and at the end. `bench/serve.sh` runs it in turns with batched
+//! resident memory after 10 seconds and at the end. Tokens that arrive together, because they were
+//! sampled faster than they were sent, have no time between them. `bench/serve.sh` runs it in turns with batched
 //! decoding of the same prompts and lengths without a server.
 
 use std::sync::Arc;
