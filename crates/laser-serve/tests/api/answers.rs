@@ -25,7 +25,10 @@ async fn a_chat_is_what_the_model_samples_with_its_self_reward() {
         seed: vec![0, 7, 0],
     };
     let expected = model
-        .sample(&[request.clone()], &model.generation(sampling, 24))
+        .sample(
+            std::slice::from_ref(&request),
+            &model.generation(sampling, 24),
+        )
         .unwrap();
     let mut tokens = 0;
     for (i, sample) in expected[0].iter().enumerate() {
