@@ -58,6 +58,7 @@ const RUNS: [&[&str]; 8] = [
         "steps=6",
         "self_reward.alpha=0",
         "self_reward.tau=0",
+        "policy.credit=[{tempo={}}]",
     ],
 ];
 
@@ -84,6 +85,8 @@ fn every_key_that_a_run_writes_is_documented_and_the_reverse() {
         expected.remove("memory/peak");
     }
     assert_eq!(metrics, expected);
+    // Only where there are more subsets of k than are counted one by one.
+    assert!(evals.insert("sampling_error".into()));
     assert_eq!(evals, documented("evals.jsonl"));
     assert_eq!(samples, documented("samples/step-N.jsonl"));
 }

@@ -17,16 +17,14 @@ fn serve(dir: &Path, args: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
     let mut child = command(dir, &all).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    loop {
+    while said.read_line(&mut line).unwrap() > 0 && !line.starts_with("listening on http://") {
         line.clear();
-        assert!(
-            said.read_line(&mut line).unwrap() > 0,
-            "it ended without listening"
-        );
-        if let Some(rest) = line.strip_prefix("listening on http://") {
-            return (child, rest.split(';').next().unwrap().to_owned(), said);
-        }
     }
+    let Some(rest) = line.strip_prefix("listening on http://") else {
+        panic!("it ended without listening: {:?}", child.wait());
+    };
+    let address = rest.split(';').next().unwrap().to_owned();
+    (child, address, said)
 }
 
 /// Status line and body of an answer.
