@@ -17,9 +17,10 @@ python3 -c 'import json, sys; print("\n".join([json.dumps({"prompt": sys.argv[1]
     "$prompt" "$((clients * 32))" >"$work/prompts.jsonl"
 offline() {
     "$bin/laser" generate --model "$model" --input "$work/prompts.jsonl" --max-new-tokens "$tokens" --seed "$1" \
-        2>&1 >/dev/null | grep -o '[0-9]* tokens/s' || { echo "laser generate failed" >&2; exit 1; }
+        >/dev/null 2>"$work/generate" || { cat "$work/generate" >&2; exit 1; }
+    echo "offline $1: $(grep -o '[0-9]* tokens/s' "$work/generate")"
 }
-"$bin/laser" serve --model "$model" --served-name bench --port 0 --rows "$rows" --queue 1024 2>"$work/log" &
+"$bin/laser" serve --model "$model" --served-name bench --port 0 --rows "$rows" --queue 1024 --context "${CONTEXT:-128}" 2>"$work/log" &
 server=$!
 for _ in $(seq 600); do
     url=$(grep -o 'listening on http://[0-9.:]*' "$work/log" | cut -d/ -f3) && break
@@ -27,8 +28,8 @@ for _ in $(seq 600); do
     sleep 0.1
 done
 for turn in 1 2 3; do
-    echo "offline $turn: $(offline "$turn")"
+    offline "$turn"
     echo "server  $turn: $("$bin/examples/load" "$url" bench --clients "$clients" --seconds "$((seconds / 3))" \
         --tokens "$tokens" --prompt "$prompt" --pid "$server")"
 done
-echo "offline 4: $(offline 4)"
+offline 4

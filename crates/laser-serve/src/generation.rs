@@ -1,10 +1,12 @@
 //! The samples of a request while they are sampled.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use laser_model::ModelError;
 use laser_openai::ApiError;
 use laser_rollout::{Event, Job, Refused, Response, RolloutError, Ticket};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::Server;
@@ -18,7 +20,10 @@ pub(crate) struct Generation {
     pub server: Server,
     /// When the request came.
     since: Instant,
-    receiver: UnboundedReceiver<(usize, Event)>,
+    /// Prompt, when it happened, and what.
+    receiver: UnboundedReceiver<(usize, Instant, Event)>,
+    /// Told when a sample has ended.
+    ended: Arc<Notify>,
     /// One for each prompt.
     tickets: Vec<Ticket>,
     /// Samples of a prompt.
@@ -57,12 +62,17 @@ impl Generation {
         let choices = (0..jobs.len() * samples).map(|_| Choice::new(stop));
         let choices: Vec<Choice> = choices.collect();
         let mut tickets = Vec::with_capacity(jobs.len());
+        let ended = Arc::new(Notify::new());
         for (prompt, job) in jobs.into_iter().enumerate() {
-            let sender = sender.clone();
+            let (sender, ended) = (sender.clone(), ended.clone());
             let tokens = job.request.prompt.len();
             let sink = Box::new(move |event| {
+                let last = !matches!(event, Event::Token { .. });
                 // Nobody listens once the request has ended.
-                let _ = sender.send((prompt, event));
+                let _ = sender.send((prompt, Instant::now(), event));
+                if last {
+                    ended.notify_one();
+                }
             });
             tickets.push(server.service().submit(job, sink).map_err(refused)?);
             server.metrics().prompt(tokens);
@@ -71,6 +81,7 @@ impl Generation {
         Ok(Generation {
             server: server.clone(),
             receiver,
+            ended,
             tickets,
             samples,
             last: vec![None; choices.len()],
@@ -99,16 +110,18 @@ impl Generation {
     pub async fn next(&mut self) -> Result<Option<Update>, ApiError> {
         while self.choices.iter().any(|c| !c.ended) {
             let event = tokio::time::timeout_at(self.deadline, self.receiver.recv()).await;
-            let Ok(event) = event else {
+            // A receiver that always has something never lets the time run out by itself.
+            let in_time = tokio::time::Instant::now() < self.deadline;
+            let (Ok(event), true) = (event, in_time) else {
                 return Err(ApiError::timeout(format!(
                     "no whole answer within {} seconds; ask for fewer tokens or samples, or try again when the server is less busy",
                     self.timeout.as_secs_f64()
                 )));
             };
-            let Some((prompt, event)) = event else {
+            let Some((prompt, at, event)) = event else {
                 return Err(ApiError::internal("sampling ended before the answer did"));
             };
-            if let Some(update) = self.take(prompt, event)? {
+            if let Some(update) = self.take(prompt, at, event)? {
                 return Ok(Some(update));
             }
         }
@@ -120,12 +133,20 @@ impl Generation {
     /// # Errors
     /// Those of [`next`](Self::next), but never 504.
     pub fn try_next(&mut self) -> Result<Option<Update>, ApiError> {
-        while let Ok((prompt, event)) = self.receiver.try_recv() {
-            if let Some(update) = self.take(prompt, event)? {
+        while let Ok((prompt, at, event)) = self.receiver.try_recv() {
+            if let Some(update) = self.take(prompt, at, event)? {
                 return Ok(Some(update));
             }
         }
         Ok(None)
+    }
+
+    /// Waits for a time, or until a sample has ended.
+    pub async fn pause(&self, until: Instant) {
+        tokio::select! {
+            () = tokio::time::sleep_until(until.into()) => {}
+            () = self.ended.notified() => {}
+        }
     }
 
     /// Ends a choice that is not needed.
@@ -134,7 +155,12 @@ impl Generation {
         self.tickets[choice / self.samples].cancel_sample(choice % self.samples);
     }
 
-    fn take(&mut self, prompt: usize, event: Event) -> Result<Option<Update>, ApiError> {
+    fn take(
+        &mut self,
+        prompt: usize,
+        when: Instant,
+        event: Event,
+    ) -> Result<Option<Update>, ApiError> {
         let server = self.server.clone();
         let text = &server.model().text;
         let (sample, piece, response) = match event {
@@ -149,7 +175,7 @@ impl Generation {
                 if self.choices[at].ended {
                     return Ok(None);
                 }
-                self.measure(at);
+                self.measure(at, when);
                 let piece = self.choices[at].push(text, id, logprob, top);
                 (sample, piece.map_err(undecodable)?, None)
             }
@@ -176,8 +202,7 @@ impl Generation {
         }))
     }
 
-    fn measure(&mut self, choice: usize) {
-        let now = Instant::now();
+    fn measure(&mut self, choice: usize, now: Instant) {
         let since = match (self.began, self.last[choice]) {
             (false, _) => Some(now - self.since),
             (true, last) => last.map(|last| now - last),

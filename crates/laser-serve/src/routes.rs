@@ -75,6 +75,7 @@ async fn answer(server: Server, endpoint: Endpoint, request: Request) -> Respons
                 vote: ask.settings.vote,
                 prompt_tokens: ask.prompt_tokens,
                 in_flight,
+                sent: None,
             }
             .response()
         }
