@@ -109,5 +109,5 @@ pub use shaping::{
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{
-    Adaptive, Answer, AtK, Choice, Decision, Method, VoteRules, Votes, Weights, at_k, choose,
+    Adaptive, Answer, AtK, Choice, Decision, Method, VoteRules, Votes, Weights, at_k, choose, most_trusted,
 };

@@ -23,7 +23,7 @@ use ballot::{Ballot, Tally};
 pub use adaptive::{Adaptive, Decision, Votes};
 pub use at_k::{AtK, SubsetErrors, at_k, pass_at_k};
 pub use borda::{BORDA_POWER, borda, borda_votes};
-pub use choice::{Choice, Method, choose};
+pub use choice::{Choice, Method, choose, most_trusted};
 pub use subsets::{MAX_ENUMERATED, SAMPLED_SUBSETS};
 
 /// One of k answers.

@@ -3,7 +3,7 @@
 use laser_openai::ApiError;
 use laser_openai::request::{Rule, Vote};
 use laser_openai::response::{VoteReport, Votes};
-use laser_rl::{Adaptive, Answer, Method, VoteRules, choose};
+use laser_rl::{Adaptive, Answer, Method, VoteRules, choose, most_trusted};
 use laser_verify::{Groups, Verifier};
 
 use crate::form::Whole;
@@ -124,23 +124,15 @@ fn choice(mut voters: Vec<Voter>, groups: &Groups, vote: &Vote) -> Result<Electe
         Rule::Best => Method::Best,
     };
     let keys = keys(&voters);
-    let chosen = choose(&answers(&voters, &keys), method, &VoteRules::default());
-    let Some(chosen) = chosen else {
+    let answers = answers(&voters, &keys);
+    let Some(chosen) = choose(&answers, method, &VoteRules::default()) else {
         return Err(ApiError::internal("a vote without responses"));
     };
     let confidence = chosen.confidence.unwrap_or(0.0);
     let winner = voters[chosen.index].group;
-    let sample = match (vote.rule, winner) {
-        // Of the responses with the winning answer, the one that is trusted most tells it.
-        (Rule::Weighted | Rule::Majority, Some(_)) => {
-            let best = |best: usize, i: usize| match score(&voters[i]) > score(&voters[best]) {
-                true => i,
-                false => best,
-            };
-            let agree = (0..voters.len()).filter(|i| voters[*i].group == winner);
-            agree.fold(chosen.index, best)
-        }
-        _ => chosen.index,
+    let sample = match vote.rule {
+        Rule::Weighted | Rule::Majority => most_trusted(&answers, chosen.index),
+        Rule::Best => chosen.index,
     };
     let written: Vec<&str> = groups.answers().collect();
     let mut votes: Vec<Votes> = Vec::new();

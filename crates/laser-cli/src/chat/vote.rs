@@ -1,6 +1,6 @@
 //! Which of several responses answers a question.
 
-use laser_rl::{Answer as Voter, Method, VoteRules, choose};
+use laser_rl::{Answer as Voter, Method, VoteRules, choose, most_trusted};
 use laser_train::{Answer, LanguageModel};
 use laser_verify::{Groups, Verifier};
 
@@ -55,9 +55,7 @@ fn count(groups: &[Option<usize>], written: &[&str], scores: &[Option<f32>]) -> 
             .unwrap_or(f32::NEG_INFINITY)
     };
     let winner = groups[first];
-    let agree = (0..groups.len()).filter(|i| by_vote && groups[*i] == winner);
-    let better = |best: usize, i: usize| if score(i) > score(best) { i } else { best };
-    let chosen = agree.fold(first, better);
+    let chosen = most_trusted(&voters, first);
     let mut tally: Vec<VoteGroup> = Vec::new();
     for key in (0..written.len()).map(Some).chain([None]) {
         let of_key: Vec<usize> = (0..groups.len()).filter(|i| groups[*i] == key).collect();

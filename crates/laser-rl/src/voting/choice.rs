@@ -39,6 +39,22 @@ pub struct Choice {
     pub confidence: Option<f64>,
 }
 
+/// Of the answers with the key of `winner`, the one with the highest score, the first of equal
+/// ones: equal answers differ in how they are told, and the score judges the telling. `winner`
+/// itself where it has no key.
+pub fn most_trusted(answers: &[Answer], winner: usize) -> usize {
+    let score = |i: usize| {
+        let score = answers[i].score.filter(|s| !s.is_nan());
+        score.unwrap_or(f32::NEG_INFINITY)
+    };
+    let key = answers[winner].key;
+    let agree = (0..answers.len()).filter(|i| key.is_some() && answers[*i].key == key);
+    agree.fold(winner, |best, i| match score(i) > score(best) {
+        true => i,
+        false => best,
+    })
+}
+
 /// Chooses an answer. `None` only for no answers.
 pub fn choose(answers: &[Answer], method: Method, rules: &VoteRules) -> Option<Choice> {
     let n = answers.len() as f64;

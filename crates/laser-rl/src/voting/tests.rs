@@ -327,6 +327,27 @@ fn obvious_borda(answers: &[Answer]) -> usize {
     best.unwrap_or(0)
 }
 
+#[test]
+fn the_winning_answer_is_told_by_the_response_that_is_trusted_most() {
+    let answer = |key, score| Answer {
+        key,
+        correct: false,
+        score,
+    };
+    let answers = [
+        answer(Some("a"), Some(0.2)),
+        answer(Some("b"), Some(0.9)),
+        answer(Some("a"), Some(0.7)),
+        answer(Some("a"), Some(0.7)),
+        answer(None, Some(2.0)),
+        answer(Some("a"), Some(f32::NAN)),
+    ];
+    assert_eq!(most_trusted(&answers, 0), 2);
+    assert_eq!(most_trusted(&answers, 5), 2);
+    assert_eq!(most_trusted(&answers, 1), 1);
+    assert_eq!(most_trusted(&answers, 4), 4);
+}
+
 proptest! {
     #[test]
     fn counted_majorities_equal_enumerated_ones(
