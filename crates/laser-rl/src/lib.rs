@@ -109,5 +109,6 @@ pub use shaping::{
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{
-    Adaptive, Answer, AtK, Choice, Decision, Method, VoteRules, Votes, Weights, at_k, choose, most_trusted,
+    Adaptive, Answer, AtK, Choice, Decision, Method, VoteRules, Votes, Weights, at_k, choose,
+    most_trusted,
 };

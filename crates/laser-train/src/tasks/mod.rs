@@ -128,6 +128,11 @@ pub trait Task: Send + Sync {
     fn check(&self, prompt: &str, gold: &str, response: &str) -> bool;
 }
 
+/// The number after the only `#` of a response, as the built-in tasks but countdown end with it.
+pub(crate) fn marked_answer(response: &str) -> Option<Cow<'_, str>> {
+    chain::extract(response)
+}
+
 /// Why a task or a mixture could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TaskError {

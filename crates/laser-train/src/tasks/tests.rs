@@ -242,3 +242,12 @@ fn the_streams_are_pinned() {
         );
     }
 }
+
+#[test]
+fn a_marked_answer_is_one_number_after_the_only_mark_at_the_end() {
+    let answer = |text| marked_answer(text).map(|a| a.into_owned());
+    assert_eq!(answer("12-5=7;7+7=14;#14"), Some("14".into()));
+    for text in ["", "14", "#14 apples", "#1;#2", "# Title\n14", "#"] {
+        assert_eq!(answer(text), None, "{text:?}");
+    }
+}
