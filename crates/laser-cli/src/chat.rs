@@ -46,6 +46,10 @@ const ROWS: usize = 4;
 /// cannot be followed is told and left out, and the status is 2 in the end.
 ///
 /// A conversation has at most 4096 tokens, or those of --context.
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "help that is shown as it is written"
+)]
 #[derive(clap::Args)]
 #[command(
     verbatim_doc_comment,
