@@ -16,9 +16,8 @@ use crate::vote::elect;
 /// Bytes that are sent together where that many are ready.
 const TOGETHER: usize = 16 << 10;
 
-/// Least time between two sendings of a stream, but for its first token and its end. A model that
-/// writes hundreds of tokens a second for each of many clients would otherwise spend a third of
-/// its processors on waking up for single ones; no reader sees the difference.
+/// Least time between two sendings of a stream, but for its first token and its end: waking up for
+/// single tokens of many fast streams takes time from sampling, and no reader sees the difference.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// An answer that is told as it is sampled. Dropping it, as the server does when the client goes

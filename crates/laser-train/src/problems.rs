@@ -166,9 +166,15 @@ impl Problems {
             }
             Problems::Files(files) => encode(text, &files.settings.system, false)?,
         };
-        match ids.is_empty() {
-            true => Ok(eos[..1].to_vec()),
-            false => Ok(ids),
+        match (ids.is_empty(), eos.first()) {
+            (false, _) => Ok(ids),
+            (true, Some(end)) => Ok(vec![*end]),
+            (true, None) => Err(TrainError::Value {
+                place: "recipe".into(),
+                key: "policy.shaping".into(),
+                value: "self_aligned".into(),
+                problem: "needs a prompt without a question, and this model has neither a token that begins a text nor one that ends it".into(),
+            }),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::models::*;
 use super::*;
-use serde_json::json;
 
 const EVAL: [&str; 9] = [
     "eval",
@@ -16,17 +15,6 @@ const EVAL: [&str; 9] = [
     "20",
 ];
 
-fn place() -> TempDir {
-    let dir = with_self_reward("qwen2");
-    widen_eos(&dir);
-    let rows = [
-        json!({"prompt": "1+1", "answer": "2"}),
-        json!({"prompt": "2+2", "answer": "4"}),
-    ];
-    write(&dir, "d.jsonl", &jsonl(&rows));
-    dir
-}
-
 fn eval(dir: &TempDir, more: &[&str]) -> (Value, String) {
     let output = laser(dir.path(), &[&EVAL[..], more].concat());
     assert!(output.status.success(), "{}", stderr(&output));
@@ -38,7 +26,7 @@ fn eval(dir: &TempDir, more: &[&str]) -> (Value, String) {
 
 #[test]
 fn every_value_of_a_sweep_is_what_an_evaluation_at_it_would_find() {
-    let dir = place();
+    let dir = two_problems();
     let sweeps = [
         "--sweep",
         "k=1..4",
@@ -106,7 +94,7 @@ fn every_value_of_a_sweep_is_what_an_evaluation_at_it_would_find() {
 
 #[test]
 fn the_sweeps_of_several_models_become_one_table_and_one_page() {
-    let dir = place();
+    let dir = two_problems();
     eval(&dir, &["--sweep", "k=1,2", "--out", "one"]);
     std::fs::remove_file(dir.path().join("model/laser.json")).unwrap();
     eval(&dir, &["--sweep", "k=1,2", "--out", "two"]);
@@ -150,7 +138,7 @@ fn the_sweeps_of_several_models_become_one_table_and_one_page() {
 
 #[test]
 fn bad_sweeps_are_named() {
-    let dir = place();
+    let dir = two_problems();
     for (more, parts) in [
         (&["--sweep", "n=1"][..], &["k, temperature, beam"][..]),
         (&["--sweep", "k=0"], &["k=0", "whole number"]),

@@ -16,17 +16,6 @@ const EVAL: [&str; 9] = [
     "4",
 ];
 
-fn place() -> TempDir {
-    let dir = with_self_reward("qwen2");
-    widen_eos(&dir);
-    let rows = [
-        json!({"prompt": "1+1", "answer": "2"}),
-        json!({"prompt": "2+2", "answer": "4"}),
-    ];
-    write(&dir, "d.jsonl", &jsonl(&rows));
-    dir
-}
-
 fn eval(dir: &TempDir, more: &[&str]) -> (Value, Vec<Value>, String) {
     let output = laser(dir.path(), &[&EVAL[..], more, &["--out", "o"]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
@@ -41,7 +30,7 @@ fn eval(dir: &TempDir, more: &[&str]) -> (Value, Vec<Value>, String) {
 
 #[test]
 fn the_first_token_says_how_much_more_likely_yes_is_than_no() {
-    let dir = place();
+    let dir = two_problems();
     let template = "{problem} / {response} ?";
     let (m, rows, log) = eval(
         &dir,
@@ -112,7 +101,7 @@ fn the_first_token_says_how_much_more_likely_yes_is_than_no() {
 
 #[test]
 fn written_judgements_are_parsed_counted_and_vote() {
-    let dir = place();
+    let dir = two_problems();
     let (m, rows, _) = eval(&dir, &["--self-verify", "prompt", "--verify-tokens", "5"]);
     let p = &m["prompted"];
     assert!(p["template"].as_str().unwrap().contains("{problem}"));

@@ -85,3 +85,15 @@ pub fn assert_close(got: &Value, expected: &Value) {
     let (got, expected) = (got.as_f64().unwrap(), expected.as_f64().unwrap());
     assert!((got - expected).abs() < 2e-4, "{got} instead of {expected}");
 }
+
+/// A model with a self-reward whose responses end soon, and two problems in `d.jsonl`.
+pub fn two_problems() -> TempDir {
+    let dir = with_self_reward("qwen2");
+    widen_eos(&dir);
+    let rows = [
+        json!({"prompt": "1+1", "answer": "2"}),
+        json!({"prompt": "2+2", "answer": "4"}),
+    ];
+    write(&dir, "d.jsonl", &jsonl(&rows));
+    dir
+}

@@ -18,7 +18,8 @@ impl Recipe {
         let p = &self.policy;
         for shaping in &p.shaping {
             if let Err(e) = shaping.validate() {
-                return c.fail("policy.shaping", e.to_string(), "is not a setting of it");
+                let key = format!("policy.shaping.{}", e.key);
+                return c.fail(&key, e.value.to_string(), e.problem);
             }
             if shaping.needs_scores()
                 && (self.self_reward.token.is_empty() || !self.self_reward.trains())
