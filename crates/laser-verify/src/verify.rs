@@ -107,7 +107,8 @@ impl Verifier {
     /// The final answer of a response, several parts joined by commas; `None` where it holds none.
     pub fn answer(&self, response: &str) -> Option<String> {
         let candidates = extract::candidates(response, &self.extraction, &self.limits).ok()?;
-        candidates.first().map(join)
+        let answer = candidates.first().map(join)?;
+        (!answer.trim().is_empty()).then_some(answer)
     }
 
     /// Reads a gold answer.

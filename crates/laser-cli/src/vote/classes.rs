@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use laser_verify::{Gold, Verifier, extract};
+use laser_verify::{Groups, Verifier};
 
 /// Answers that were read: what each says, its class, and whether it is right.
 pub struct Read {
@@ -36,7 +36,7 @@ pub fn read(
     let gold = gold.transpose()?;
     // Where each text was seen first.
     let mut known: HashMap<(&str, bool), usize> = HashMap::new();
-    let mut classes: Vec<Class> = Vec::new();
+    let mut classes = Classes::default();
     let mut read = Read {
         found: Vec::with_capacity(answers.len()),
         class: Vec::with_capacity(answers.len()),
@@ -58,9 +58,8 @@ pub fn read(
                     let correct = label || gold.as_ref().is_some_and(equals);
                     // What is the gold answer's text is an answer, whatever it looks like.
                     let whole = || correct.then(|| answer.trim().to_owned());
-                    let found = found(&verifier, answer).or_else(whole);
-                    let class = found.as_deref();
-                    let class = class.map(|f| class_of(&verifier, &mut classes, f, label));
+                    let found = verifier.answer(answer).or_else(whole);
+                    let class = found.as_deref().map(|f| classes.add(f, label));
                     (found, class, correct)
                 }
             },
@@ -72,37 +71,29 @@ pub fn read(
     Ok(read)
 }
 
-/// The answer in a text, as the verifier finds it.
-fn found(verifier: &Verifier, answer: &str) -> Option<String> {
-    let candidates = extract::candidates(answer, &verifier.extraction, &verifier.limits).ok()?;
-    let best = candidates.first()?;
-    let percent = if best.percent { "\\%" } else { "" };
-    let text = best.parts.join(", ") + percent;
-    (!text.trim().is_empty()).then_some(text)
+/// Classes of equal answers, apart for right and wrong ones.
+#[derive(Default)]
+struct Classes {
+    wrong: Groups,
+    right: Groups,
+    /// The number of each class among all, by label and place among those of its label.
+    numbers: HashMap<(bool, usize), usize>,
 }
 
-/// A class by its first answer.
-struct Class {
-    text: String,
-    /// `None` where it cannot be read: it equals the same text alone.
-    first: Option<Gold>,
-    label: bool,
-}
-
-/// The number of the class of an answer, a new one if it equals no other.
-fn class_of(verifier: &Verifier, classes: &mut Vec<Class>, found: &str, label: bool) -> usize {
-    let same = |class: &Class| {
-        let equals = |first| verifier.verify_read(first, found).verdict.is_equal();
-        class.label == label && (class.text == found || class.first.as_ref().is_some_and(equals))
-    };
-    classes.iter().position(same).unwrap_or_else(|| {
-        classes.push(Class {
-            text: found.into(),
-            first: verifier.read_gold(found).ok(),
-            label,
-        });
-        classes.len() - 1
-    })
+impl Classes {
+    /// The number of the class of an answer, in order of appearance.
+    fn add(&mut self, answer: &str, label: bool) -> usize {
+        let groups = if label {
+            &mut self.right
+        } else {
+            &mut self.wrong
+        };
+        let next = self.numbers.len();
+        *self
+            .numbers
+            .entry((label, groups.add(answer)))
+            .or_insert(next)
+    }
 }
 
 #[cfg(test)]
@@ -122,8 +113,8 @@ mod tests {
 
     #[test]
     fn words_are_compared_as_text_and_silence_has_no_class() {
-        let found = classes(&["\\boxed{blue}", "\\boxed{red}", "\\boxed{blue}", ""]);
-        assert_eq!(found, [Some(0), Some(1), Some(0), None]);
+        let texts = ["\\boxed{blue}", "\\boxed{red}", "\\boxed{blue}", "", " \n"];
+        assert_eq!(classes(&texts), [Some(0), Some(1), Some(0), None, None]);
     }
 
     #[test]
