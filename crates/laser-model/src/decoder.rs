@@ -5,6 +5,9 @@ use laser_kernels::{Backend, NormLayout, Segments};
 use crate::adapter::Adapter;
 use crate::{Layout, ModelConfig, TensorSpec, Workspace};
 
+/// Logits that [`Decoder::distributions`] holds at a time.
+const MAX_LOGITS: usize = 1 << 22;
+
 /// A decoder with its weights.
 pub struct Decoder<B: Backend> {
     /// Shape.
@@ -300,7 +303,6 @@ impl<B: Backend> Decoder<B> {
         rows: Vec<u32>,
         ids: Vec<u32>,
     ) -> Gathered {
-        let c = &self.config;
         let n = rows.len();
         let mut g = Gathered {
             logp: vec![0.0; ids.len()],
@@ -309,21 +311,7 @@ impl<B: Backend> Decoder<B> {
             rows,
             ids,
         };
-        for buffer in [&mut ws.head_x, &mut ws.head_hidden] {
-            backend.resize(buffer, n * c.hidden_size);
-        }
-        backend.resize(&mut ws.head_inv, n);
-        let x = &ws.streams[ws.retain.stream(c.layers)];
-        backend.gather_rows(c.hidden_size, x, &g.rows, &mut ws.head_x);
-        backend.rms_norm(
-            self.hidden_norm(),
-            n,
-            &ws.head_x,
-            &self.weights[self.layout.norm],
-            c.rms_norm_eps,
-            &mut ws.head_hidden,
-            &mut ws.head_inv,
-        );
+        self.head_rows(backend, ws, &g.rows);
         let head = &self.packed[self.layout.head];
         backend.head_gather(
             &ws.head_hidden,
@@ -334,6 +322,59 @@ impl<B: Backend> Decoder<B> {
             &mut g.lse,
         );
         g
+    }
+
+    /// Whole distributions, log p over the vocabulary in nats, after the prefixes that end at
+    /// `rows` of the batch of the last [`Decoder::forward`]. `see` gets each row's place in `rows`
+    /// with its `[vocabulary]`, in order; no more than a few million numbers are held at a time.
+    ///
+    /// The numbers are those of [`Decoder::gather`], whose rows it forgets: call it before that.
+    pub fn distributions(
+        &self,
+        backend: &B,
+        ws: &mut Workspace<B>,
+        rows: &[u32],
+        mut see: impl FnMut(usize, &[f32]),
+    ) {
+        let vocab = self.config.vocab_size;
+        let block = (MAX_LOGITS / vocab).max(8);
+        let mut logits = backend.zeros(0);
+        let head = &self.packed[self.layout.head];
+        for (b, rows) in rows.chunks(block).enumerate() {
+            let n = rows.len();
+            self.head_rows(backend, ws, rows);
+            backend.resize(&mut logits, n * vocab);
+            backend.linear(n, &ws.head_hidden, head, None, &mut logits, false);
+            let (mut lse, mut entropy) = (vec![0.0; n], vec![0.0; n]);
+            backend.logits_stats(&logits, vocab, &mut lse, &mut entropy);
+            let mut host = vec![0.0; n * vocab];
+            backend.download(&logits, &mut host);
+            for (i, (row, lse)) in host.chunks_exact_mut(vocab).zip(lse).enumerate() {
+                row.iter_mut().for_each(|z| *z -= lse);
+                see(b * block + i, row);
+            }
+        }
+    }
+
+    /// `ws.head_x` and, after the last norm, `ws.head_hidden`: the rows that the head reads.
+    fn head_rows(&self, backend: &B, ws: &mut Workspace<B>, rows: &[u32]) {
+        let c = &self.config;
+        let n = rows.len();
+        for buffer in [&mut ws.head_x, &mut ws.head_hidden] {
+            backend.resize(buffer, n * c.hidden_size);
+        }
+        backend.resize(&mut ws.head_inv, n);
+        let x = &ws.streams[ws.retain.stream(c.layers)];
+        backend.gather_rows(c.hidden_size, x, rows, &mut ws.head_x);
+        backend.rms_norm(
+            self.hidden_norm(),
+            n,
+            &ws.head_x,
+            &self.weights[self.layout.norm],
+            c.rms_norm_eps,
+            &mut ws.head_hidden,
+            &mut ws.head_inv,
+        );
     }
 
     /// The last hidden states, after the last norm, of the rows of the last [`Decoder::gather`],

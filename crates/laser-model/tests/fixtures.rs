@@ -90,6 +90,30 @@ fn a_sequence_scores_the_same_bits_alone_in_a_batch_and_token_by_token() {
 }
 
 #[test]
+fn whole_distributions_hold_the_bits_that_are_gathered() {
+    let cpu = Cpu::new(2).unwrap();
+    for model in MODELS {
+        let (r, d) = (reference(model), decoder(model, &cpu));
+        let ids = &r.sequences[0].ids;
+        let mut ws = Workspace::new(&cpu, &d.config, Retain::Nothing);
+        d.forward(&cpu, &mut ws, ids, &Segments::from_lengths([ids.len()]));
+        let vocab = d.config.vocab_size;
+        let rows = [3, 0, ids.len() as u32 - 1];
+        let mut seen = Vec::new();
+        d.distributions(&cpu, &mut ws, &rows, |i, logp| {
+            assert_eq!((i, logp.len()), (seen.len(), vocab), "{model}");
+            seen.push(logp.to_vec());
+        });
+        assert_eq!(seen.len(), rows.len(), "{model}");
+        let all: Vec<u32> = (0..rows.len()).flat_map(|_| 0..vocab as u32).collect();
+        let gathered = d.gather(&cpu, &mut ws, rows.to_vec(), all);
+        for (i, (a, b)) in seen.concat().iter().zip(&gathered.logp).enumerate() {
+            assert_eq!(a.to_bits(), b.to_bits(), "{model} {i}");
+        }
+    }
+}
+
+#[test]
 fn greedy_decoding_gives_the_ids_of_pytorch() {
     let cpu = Cpu::serial();
     for model in MODELS {
