@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The table of methods in docs/results.md: recipes from the same base model of a seed, with the
+# same problems and number of steps, and what a step of each costs beside one of `grpo`. Run by hand:
+# a run takes two to five minutes on two cores, the costs about ten seconds a recipe on an idle machine.
+# Usage: bench/methods.sh runs SEED…    train what is not there yet, into runs/methods
+#        bench/methods.sh costs         short runs of each recipe in turns with `grpo`
+#        bench/methods.sh table SEED…   the tables, to standard output
+# Environment: RECIPES (all below), OUT (runs/methods), LASER_BIN (target/release/laser, built first).
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+if [ $# -eq 0 ]; then
+    sed -n '2,9s/^# //p' "$0" >&2
+    exit 2
+fi
+what=$1
+shift
+out=${OUT:-$root/runs/methods}
+# `laser` makes the base model of a seed; `dpo` the guide of `tgdpo` and `rto`.
+read -ra recipes <<<"${RECIPES:-laser grpo tempo grpo_n grpo_lambda sar endogenous spo}"
+
+# The settings of a recipe beyond its file.
+settings() {
+    local recipe=$1 seed=$2
+    [ "$recipe" = laser ] || echo "--base $out/laser-$seed/base"
+}
+
+if [ "$what" != table ] && [ -z "${LASER_BIN:-}" ]; then
+    cargo build --release --manifest-path "$root/Cargo.toml" -p laser-cli >&2
+    LASER_BIN=$root/target/release/laser
+fi
+case $what in
+runs)
+    for seed in "$@"; do
+        for recipe in "${recipes[@]}"; do
+            dir=$out/$recipe-$seed
+            # What is done already stays; what was interrupted goes on where it was.
+            [ -e "$dir/summary.json" ] && continue
+            # shellcheck disable=SC2046
+            "$LASER_BIN" train "$recipe" --seed "$seed" --out "$dir" --resume $(settings "$recipe" "$seed") >&2
+        done
+    done
+    ;;
+costs)
+    rm -rf "$out/costs"
+    short=(--set steps=12 --set evaluation.every=0 --set evaluation.problems=8 --set save.samples_every=0)
+    for recipe in "${recipes[@]}"; do
+        for name in grpo "$recipe"; do
+            # shellcheck disable=SC2046
+            "$LASER_BIN" train "$name" --seed 1 --out "$out/costs/$recipe/$name" $(settings "$name" 1) \
+                --base "$out/laser-1/base" "${short[@]}" >&2
+        done
+    done
+    ;;
+table) python3 "$root/bench/methods.py" "$out" "${recipes[*]}" "$@" ;;
+*)
+    echo "methods.sh: $what is none of runs, costs, table" >&2
+    exit 2
+    ;;
+esac
