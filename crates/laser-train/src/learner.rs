@@ -190,6 +190,18 @@ impl Learner {
         seed: &[u64],
         generation: &Generation,
     ) -> Result<Vec<Sampled>, TrainError> {
+        self.sample_by(&self.decoder, prompts, samples, seed, generation)
+    }
+
+    /// The same by another model of the same shape.
+    pub(crate) fn sample_by(
+        &self,
+        decoder: &Decoder<Cpu>,
+        prompts: Vec<Vec<u32>>,
+        samples: usize,
+        seed: &[u64],
+        generation: &Generation,
+    ) -> Result<Vec<Sampled>, TrainError> {
         let requests: Vec<Request> = prompts
             .into_iter()
             .enumerate()
@@ -199,7 +211,7 @@ impl Learner {
                 seed: [seed, &[i as u64]].concat(),
             })
             .collect();
-        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
+        let engine = LocalEngine::new(decoder, &self.memory, self.cpu.threads());
         let groups = engine.generate(&requests, generation, &self.monitor)?;
         let prompts = requests.into_iter().map(|r| r.prompt);
         let sampled = |(prompt, responses)| Sampled { prompt, responses };

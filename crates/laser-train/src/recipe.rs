@@ -546,7 +546,8 @@ impl Recipe {
         !self.is_supervised()
             && (self.kl.coefficient > 0.0
                 || self.self_reward.may_be_per_response()
-                || self.passes().reference)
+                || self.passes().reference
+                || self.passes().reference_rewards > 0)
     }
 
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.

@@ -3,6 +3,7 @@
 mod advantages;
 mod measure;
 mod prepare;
+mod rivals;
 
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
+use rivals::Rivals;
 
 /// What a step did; one that learned from written responses has no groups.
 pub(crate) struct ReinforceStep {
@@ -44,6 +46,8 @@ struct Rollout {
     /// Groups that were sampled, those that dynamic sampling dropped included.
     sampled: usize,
     refills: u32,
+    /// Of the frozen base model, group by group; empty where no method compares with them.
+    rivals: Vec<Rivals>,
 }
 
 /// Sums over the micro-batches of a step.
@@ -78,6 +82,7 @@ impl Trainer {
         let started = Instant::now();
         let r = self.recipe.clone();
         let mut rollout = self.roll_out(step)?;
+        rollout.rivals = self.rivals(step, &rollout.problems)?;
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
@@ -87,7 +92,8 @@ impl Trainer {
             self_reward: r.self_reward.mix_warmup,
         };
         let scores_count = warm_up.mix_active(step);
-        let (advantages, credited) = self.advantages(&mut rollout.answered, scores_count);
+        let (advantages, credited) =
+            self.advantages(&mut rollout.answered, &rollout.rivals, scores_count);
         let groups: Vec<Group> = rollout
             .answered
             .into_iter()
@@ -144,6 +150,7 @@ impl Trainer {
             .flat_map(|g| &g.1)
             .map(|(l, _)| l.response.ids.len())
             .sum();
+        let rivals: usize = rollout.rivals.iter().map(|r| r.tokens).sum();
         let passes = r.policy.passes as usize;
         metrics.insert("step".into(), json!(step));
         metrics.insert(
@@ -152,7 +159,7 @@ impl Trainer {
         );
         metrics.insert(
             "tokens".into(),
-            json!({"rollout": tokens, "train": passes * (tokens + prompt_tokens)}),
+            json!({"rollout": tokens + rivals, "train": passes * (tokens + prompt_tokens)}),
         );
         metrics.insert("optim/grad_norm".into(), json!(sums.grad_norm));
         metrics.insert("optim/lr".into(), json!(decimal(lr)));
@@ -160,6 +167,7 @@ impl Trainer {
             let share = credited.changed as f64 / credited.tokens.max(1) as f64;
             metrics.insert("policy/credited_tokens".into(), json!(share));
         }
+        Rivals::measure(&rollout.rivals, &mut metrics);
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -182,6 +190,7 @@ impl Trainer {
         let mut rollout = Rollout {
             sampled: count,
             refills: 0,
+            rivals: Vec::new(),
             problems,
             answered,
         };

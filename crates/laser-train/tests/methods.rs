@@ -24,6 +24,11 @@ fn settings_without_effect_leave_the_run_as_it_is() {
         ("verified", "policy.shaping=[{endogenous={keep=1,scale=0}}]"),
         // Scores count once the advantage mix begins, which is after the last step here.
         ("late", "policy.shaping=[{win_rate={}}]"),
+        // The base model answers from a stream of its own.
+        (
+            "late-preference",
+            "policy.shaping=[{preference={of='self_reward'}}]",
+        ),
     ] {
         let out = dir.path().join(name);
         train(
@@ -56,7 +61,7 @@ fn tempo_credits_the_tokens_at_which_siblings_part_ways() {
 
 #[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 15] = [
         (
             &[
                 "policy.credit=[{tempo={}}]",
@@ -107,6 +112,42 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
             "frozen base model",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
+        (
+            &["policy.shaping=[{preference={references=0}}]"],
+            "preference.references = 0",
+        ),
+        (
+            &["policy.shaping=[{preference={scale=0}}]"],
+            "preference.scale = 0",
+        ),
+        (
+            &["policy.shaping=[{preference={}}]", "kl.reference=sync"],
+            "frozen base model",
+        ),
+        (
+            &[
+                "policy.shaping=[{preference={of='self_reward'}}]",
+                "self_reward.alpha=0",
+                "self_reward.tau=0",
+            ],
+            "nothing trains them",
+        ),
+        (
+            &[
+                "policy.shaping=[{preference={}}]",
+                "reward=[{part='verifier'},{part='length'}]",
+            ],
+            "reward.length.weight = 1",
+        ),
+        (
+            &[
+                "policy.shaping=[{preference={}}]",
+                "policy.advantage=no_baseline",
+                "rollout.samples=1",
+                "self_reward.tau=0",
+            ],
+            "at least 2",
+        ),
         (&["policy.credit=[{tempo={by=1}}]"], "by"),
     ];
     for (settings, named) in cases {

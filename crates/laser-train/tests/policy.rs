@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 21] = [
+const VARIANTS: [(&str, &[&str]); 23] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -125,6 +125,20 @@ const VARIANTS: [(&str, &[&str]); 21] = [
     (
         "endogenous",
         &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
+    ),
+    (
+        "preference",
+        &[
+            "policy.shaping=[{preference={references=2,scale=2}}]",
+            "policy.overlong_tokens=16",
+        ],
+    ),
+    (
+        "preferred_score",
+        &[
+            "policy.shaping=[{preference={of='self_reward'}}]",
+            "self_reward.c_ref=reference",
+        ],
     ),
     (
         "win_rate",

@@ -158,6 +158,13 @@ pub const METHODS: &[About] = &[
         "a pass of the base model",
     ),
     method(
+        "par",
+        "shaping",
+        "preference as reward",
+        "the chance of beating the base model's response",
+        "a response of the base model to each problem",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

@@ -5,6 +5,7 @@ use laser_rl::{
 };
 
 use super::carrying;
+use super::rivals::Rivals;
 use crate::label::Labelled;
 use crate::recipe::Recipe;
 use crate::trainer::{Answered, Trainer};
@@ -23,6 +24,7 @@ impl Trainer {
     pub(super) fn advantages(
         &self,
         answered: &mut [Answered],
+        rivals: &[Rivals],
         scores_count: bool,
     ) -> (Vec<Vec<f32>>, Credited) {
         let r = &self.recipe;
@@ -35,7 +37,8 @@ impl Trainer {
             .collect();
         let groups: Vec<Vec<ResponseView>> = answered
             .iter()
-            .map(|(_, group)| group.iter().map(view).collect())
+            .enumerate()
+            .map(|(i, (_, group))| group.iter().map(|l| view(l, rivals.get(i))).collect())
             .collect();
         let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
         for shaping in &r.policy.shaping {
@@ -85,7 +88,7 @@ impl Trainer {
     }
 }
 
-fn view(l: &Labelled) -> ResponseView<'_> {
+fn view<'a>(l: &'a Labelled, rivals: Option<&'a Rivals>) -> ResponseView<'a> {
     ResponseView {
         ids: &l.response.ids,
         correct: l.correct,
@@ -93,6 +96,8 @@ fn view(l: &Labelled) -> ResponseView<'_> {
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,
         blank: &l.rows.blank,
+        reference_rewards: rivals.map_or(&[], |r| &r.rewards),
+        reference_scores: rivals.map_or(&[], |r| &r.scores),
     }
 }
 
