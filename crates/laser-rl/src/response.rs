@@ -23,6 +23,8 @@ pub struct ResponseView<'a> {
     pub reference_rewards: &'a [f32],
     /// The policy's self-rewarding scores of those; `None` if truncated.
     pub reference_scores: &'a [Option<f32>],
+    /// Tokens of its [prefix](crate::PrefixSchedule).
+    pub prefix: usize,
 }
 
 impl ResponseView<'_> {

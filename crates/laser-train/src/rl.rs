@@ -1,6 +1,7 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
 mod advantages;
+mod continuations;
 mod measure;
 mod prepare;
 mod rivals;
@@ -150,6 +151,7 @@ impl Trainer {
             .flat_map(|g| &g.1)
             .map(|(l, _)| l.response.ids.len())
             .sum();
+        let aside: usize = groups.iter().flat_map(|g| &g.1).map(|(l, _)| l.aside).sum();
         let rivals: usize = rollout.rivals.iter().map(|r| r.tokens).sum();
         let passes = r.policy.passes as usize;
         metrics.insert("step".into(), json!(step));
@@ -159,7 +161,7 @@ impl Trainer {
         );
         metrics.insert(
             "tokens".into(),
-            json!({"rollout": tokens + rivals, "train": passes * (tokens + prompt_tokens)}),
+            json!({"rollout": tokens + aside + rivals, "train": passes * (tokens + prompt_tokens)}),
         );
         metrics.insert("optim/grad_norm".into(), json!(sums.grad_norm));
         metrics.insert("optim/lr".into(), json!(decimal(lr)));
@@ -254,6 +256,7 @@ impl Trainer {
             })?;
         self.rewards
             .apply(problems, &mut answered, &self.learner.monitor)?;
+        self.continue_prefixes(problems, &mut answered, seed)?;
         Ok(answered)
     }
 
@@ -300,6 +303,12 @@ impl Trainer {
         // Denominators are those of the whole update, whatever the micro-batches.
         let lengths = carrying(&r, all.iter().map(|(_, l, _)| *l));
         let scales = r.policy.aggregation.scales(&lengths);
+        let credited: Vec<usize> = lengths
+            .iter()
+            .zip(&all)
+            .map(|(n, (_, l, _))| l.rows.carrying.map_or(*n, |kept| kept.min(*n)))
+            .collect();
+        let policy_scales = r.policy.aggregation.scales(&credited);
         let finished = all.iter().filter(|(_, l, _)| l.response.finished()).count();
         let alpha = if self_reward_active {
             r.self_reward.alpha
@@ -324,9 +333,10 @@ impl Trainer {
             };
             let values = self.value_head.as_ref().map(|head| head.values(&hidden));
             let mut dvalues = values.as_ref().map(|v| vec![0.0; v.len()]);
-            for ((((_, l, advantage), scale), range), zc) in all[cut.clone()]
+            for (((((_, l, advantage), scale), policy_scale), range), zc) in all[cut.clone()]
                 .iter()
-                .zip(&scales[cut])
+                .zip(&scales[cut.clone()])
+                .zip(&policy_scales[cut])
                 .zip(&batch.responses)
                 .zip(&batch.self_rewards)
             {
@@ -345,8 +355,8 @@ impl Trainer {
                 let weights = (!rows.weights.is_empty()).then_some(rows.weights.as_slice());
                 // The scale is 0 where a response carries no loss.
                 let grad = &mut dlogp[range.clone()];
-                sums.policy
-                    .merge(policy.apply(logp, old, advantages, weights, *scale, grad));
+                let stats = policy.apply(logp, old, advantages, weights, *policy_scale, grad);
+                sums.policy.merge(stats);
                 if r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss {
                     let scale = self.coefficients.kl.coefficient * *scale;
                     sums.kl += kl_penalty(r.kl.kind, logp, &rows.reference, scale, grad);

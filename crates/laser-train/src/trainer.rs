@@ -43,6 +43,8 @@ pub(crate) enum Stream {
     Adapter = 7,
     /// Responses of the frozen base model to the problems of a step.
     Reference = 8,
+    /// Continuations of the prefixes of a step's responses.
+    Continuation = 9,
 }
 
 impl Stream {

@@ -62,6 +62,7 @@ const RUNS: [&[&str]; 8] = [
         "self_reward.alpha=0",
         "self_reward.tau=0",
         "policy.credit=[{tempo={}}]",
+        "rollout.continuations=1",
     ],
 ];
 

@@ -165,6 +165,13 @@ pub const METHODS: &[About] = &[
         "a response of the base model to each problem",
     ),
     method(
+        "pppo",
+        "credit, reward",
+        "arXiv 2512.15274",
+        "only the first tokens, rated by how often other ends to them are right",
+        "other ends to every response",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

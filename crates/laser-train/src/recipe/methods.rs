@@ -61,6 +61,7 @@ impl Recipe {
                 return c.fail("policy.credit", format!("{credit:?}"), problem);
             }
         }
+        self.check_prefix(c)?;
         if !p.shaping.is_empty() && self.critic.coefficient > 0.0 {
             let problem = "changes the rewards of groups; a critic learns from single responses";
             return c.fail("policy.shaping", format!("{:?}", p.shaping[0]), problem);

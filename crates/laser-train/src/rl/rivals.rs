@@ -55,7 +55,7 @@ impl Trainer {
                 true => group.iter().map(|l| l.score).collect(),
                 false => Vec::new(),
             },
-            tokens: group.iter().map(|l| l.response.ids.len()).sum(),
+            tokens: group.iter().map(|l| l.response.ids.len() + l.aside).sum(),
         };
         Ok(answered.iter().map(rivals).collect())
     }
