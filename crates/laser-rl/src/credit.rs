@@ -3,11 +3,13 @@
 //! A credit starts from what the advantage kind, and LaSeR's mix, gave the response, so it
 //! composes with every one of them. Credits of a recipe are applied in their order.
 
+mod prefix;
 mod prefix_tree;
 mod tempo;
 
 use serde::{Deserialize, Serialize};
 
+pub use prefix::{Denominator, PrefixOnly};
 pub use prefix_tree::prefix_values;
 pub use tempo::{Tempo, TempoScale};
 
@@ -23,6 +25,8 @@ pub enum Credit {
     /// study of the capability boundary of RLVR, known before as negative sample reinforcement.
     /// Whether its loss is divided by all tokens or by those left is unverified; here by all.
     NegativeOnly {},
+    /// Only the first tokens of a response keep their advantage.
+    Prefix(PrefixOnly),
 }
 
 impl Credit {
@@ -45,6 +49,7 @@ impl Credit {
         }
         match self {
             Credit::Tempo(tempo) => tempo.apply(kind, group, rewards, tokens),
+            Credit::Prefix(prefix) => prefix.apply(group, tokens),
             Credit::NegativeOnly {} => {
                 for a in tokens.iter_mut().flatten() {
                     *a = a.min(0.0);
@@ -57,8 +62,24 @@ impl Credit {
     pub fn suits(&self, kind: AdvantageKind) -> bool {
         match self {
             Credit::Tempo(_) => !kind.needs_batch(),
-            Credit::NegativeOnly {} => true,
+            Credit::NegativeOnly {} | Credit::Prefix(_) => true,
         }
+    }
+
+    /// The tokens of a response that the policy loss is a mean of, where it is not all of them.
+    pub fn carrying(&self, response: &ResponseView) -> Option<usize> {
+        match self {
+            Credit::Prefix(PrefixOnly {
+                denominator: Denominator::Kept,
+            }) => Some(response.prefix),
+            _ => None,
+        }
+    }
+
+    /// Whether its tokens without an advantage are to have no gradient, which a loss whose ratio
+    /// is the response's gives them all the same.
+    pub fn needs_token_ratio(&self) -> bool {
+        matches!(self, Credit::Prefix(_))
     }
 }
 

@@ -75,6 +75,7 @@ pub mod voting;
 
 mod bootstrap;
 mod pooled;
+mod prefix;
 mod response;
 
 pub use advantage::{AdvantageKind, GroupStats, batch_advantages, group_stats, whiten};
@@ -82,7 +83,7 @@ pub use aggregation::Aggregation;
 pub use average::ema;
 pub use bootstrap::{Estimate, mean, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
-pub use credit::{Credit, Tempo, TempoScale, prefix_values};
+pub use credit::{Credit, Denominator, PrefixOnly, Tempo, TempoScale, prefix_values};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{
@@ -94,6 +95,7 @@ pub use loss::{
     kl_in_reward, kl_penalty, nll, ppo_clip,
 };
 pub use off_policy::{ImportanceStats, ImportanceWeights, RatioBound, RatioLevel};
+pub use prefix::PrefixSchedule;
 pub use response::ResponseView;
 pub use reward::{length_reward, soft_overlong_penalty};
 pub use selection::{Refill, RefillStep, is_informative, without_truncated};
@@ -104,8 +106,8 @@ pub use self_reward::{
     self_reward_cross_entropy, self_reward_mse, smallest_beta_v,
 };
 pub use shaping::{
-    Compared, Endogenous, GrpoLambda, MethodError, Passes, SelfAligned, Shaping, WinRate,
-    self_aligned_reward,
+    Compared, Endogenous, GrpoLambda, MethodError, Passes, Preference, SelfAligned, Shaping,
+    WinRate, self_aligned_reward,
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{

@@ -19,6 +19,12 @@ pub struct ResponseView<'a> {
     pub reference: &'a [f32],
     /// log π of the same policy after a prompt with an empty question.
     pub blank: &'a [f32],
+    /// Rewards of the frozen base model's responses to the same problem.
+    pub reference_rewards: &'a [f32],
+    /// The policy's self-rewarding scores of those; `None` if truncated.
+    pub reference_scores: &'a [Option<f32>],
+    /// Tokens of its [prefix](crate::PrefixSchedule).
+    pub prefix: usize,
 }
 
 impl ResponseView<'_> {

@@ -5,6 +5,7 @@
 
 mod endogenous;
 mod grpo_lambda;
+mod preference;
 mod self_aligned;
 mod win_rate;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
+pub use preference::Preference;
 pub use self_aligned::{SelfAligned, self_aligned_reward};
 pub use win_rate::{Compared, WinRate};
 
@@ -29,15 +31,22 @@ pub enum Shaping {
     SelfAligned(SelfAligned),
     /// How likely the frozen base model finds the response.
     Endogenous(Endogenous),
+    /// The chance of beating the frozen base model's own response.
+    Preference(Preference),
 }
 
-/// Passes of a model over given responses beside the one that sampled them.
+/// What a step must find out beside its own responses: passes of a model over them, and other
+/// responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passes {
     /// The frozen base model on the same prompt.
     pub reference: bool,
     /// The policy on the prompt with an empty question.
     pub blank: bool,
+    /// Responses of the frozen base model to each problem, with their rewards.
+    pub reference_rewards: usize,
+    /// The policy's self-rewarding scores of those.
+    pub reference_scores: bool,
 }
 
 impl Passes {
@@ -46,6 +55,8 @@ impl Passes {
         Passes {
             reference: self.reference || other.reference,
             blank: self.blank || other.blank,
+            reference_rewards: self.reference_rewards.max(other.reference_rewards),
+            reference_scores: self.reference_scores || other.reference_scores,
         }
     }
 }
@@ -77,6 +88,7 @@ impl Shaping {
             Shaping::WinRate(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::SelfAligned(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+            Shaping::Preference(m) => each(groups, rewards, |g, r| m.apply(g, r)),
         }
     }
 
@@ -85,6 +97,11 @@ impl Shaping {
         Passes {
             reference: matches!(self, Shaping::Endogenous(_)),
             blank: matches!(self, Shaping::SelfAligned(_)),
+            reference_rewards: match self {
+                Shaping::Preference(m) => m.references,
+                _ => 0,
+            },
+            reference_scores: matches!(self, Shaping::Preference(_)) && self.needs_scores(),
         }
     }
 
@@ -93,6 +110,9 @@ impl Shaping {
         matches!(
             self,
             Shaping::WinRate(WinRate {
+                of: Compared::SelfReward,
+                ..
+            }) | Shaping::Preference(Preference {
                 of: Compared::SelfReward,
                 ..
             })
@@ -109,6 +129,7 @@ impl Shaping {
             Shaping::WinRate(method) => method.validate(),
             Shaping::SelfAligned(method) => method.validate(),
             Shaping::Endogenous(method) => method.validate(),
+            Shaping::Preference(method) => method.validate(),
         }
     }
 }

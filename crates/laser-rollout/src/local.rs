@@ -71,7 +71,8 @@ impl Task for Listed<'_> {
 /// taken.
 struct List<'a> {
     requests: &'a [Request],
-    generation: &'a Generation,
+    /// One for each request, or one for all.
+    generations: &'a [Generation],
     next: &'a AtomicUsize,
     monitor: &'a Monitor,
     /// The request whose samples are being started, and the next of them.
@@ -80,6 +81,14 @@ struct List<'a> {
 }
 
 type Answer = (usize, usize, Response);
+
+/// The settings of a request.
+fn of(generations: &[Generation], request: usize) -> &Generation {
+    match generations {
+        [shared] => shared,
+        each => &each[request],
+    }
+}
 
 impl<'a> Feed for List<'a> {
     type Task = Listed<'a>;
@@ -96,7 +105,7 @@ impl<'a> Feed for List<'a> {
                 let listed = Listed {
                     index,
                     request,
-                    generation: self.generation,
+                    generation: of(self.generations, index),
                 };
                 return Some((listed, sample));
             }
@@ -146,25 +155,51 @@ impl<'a> LocalEngine<'a> {
     }
 
     /// The tokens that a row must hold.
-    fn check(&self, requests: &[Request], g: &Generation) -> Result<usize, RolloutError> {
+    fn check(
+        &self,
+        requests: &[Request],
+        generations: &[Generation],
+    ) -> Result<usize, RolloutError> {
         let (config, context) = (&self.decoder.config, self.decoder.context());
-        check_generation(config, g)?;
+        for generation in generations {
+            check_generation(config, generation)?;
+        }
         let mut capacity = 1;
         for (index, request) in requests.iter().enumerate() {
+            let g = of(generations, index);
             capacity = capacity.max(check_request(config, context, g, index, request)?);
         }
         Ok(capacity)
     }
-}
 
-impl Engine for LocalEngine<'_> {
-    fn generate(
+    /// As [`generate`](Engine::generate), with settings of its own for each request.
+    ///
+    /// # Errors
+    /// Those of [`generate`](Engine::generate).
+    ///
+    /// # Panics
+    /// If there are not as many settings as requests.
+    pub fn generate_each(
         &self,
         requests: &[Request],
-        generation: &Generation,
+        generations: &[Generation],
         monitor: &Monitor,
     ) -> Result<Vec<Vec<Response>>, RolloutError> {
-        let capacity = self.check(requests, generation)?;
+        assert_eq!(
+            requests.len(),
+            generations.len(),
+            "settings for other requests"
+        );
+        self.run(requests, generations, monitor)
+    }
+
+    fn run(
+        &self,
+        requests: &[Request],
+        generations: &[Generation],
+        monitor: &Monitor,
+    ) -> Result<Vec<Vec<Response>>, RolloutError> {
+        let capacity = self.check(requests, generations)?;
         let next = AtomicUsize::new(0);
         let threads = self.threads.min(requests.len()).max(1);
         // A cache for rows that are never used would only take memory.
@@ -178,7 +213,7 @@ impl Engine for LocalEngine<'_> {
                 .unwrap_or_else(|| self.decoder.generation(&Cpu::serial(), rows, capacity));
             let mut list = List {
                 requests,
-                generation,
+                generations,
                 next: &next,
                 monitor,
                 current: None,
@@ -211,5 +246,16 @@ impl Engine for LocalEngine<'_> {
             responses[request].push(response);
         }
         Ok(responses)
+    }
+}
+
+impl Engine for LocalEngine<'_> {
+    fn generate(
+        &self,
+        requests: &[Request],
+        generation: &Generation,
+        monitor: &Monitor,
+    ) -> Result<Vec<Vec<Response>>, RolloutError> {
+        self.run(requests, std::slice::from_ref(generation), monitor)
     }
 }

@@ -147,6 +147,25 @@ fn responses_end_at_the_first_stop_token_or_at_the_limit() {
 }
 
 #[test]
+fn requests_with_limits_of_their_own_are_answered_as_if_they_were_alone() {
+    let (decoder, memory, monitor) = (decoder(256), Memory::new(4), Monitor::default());
+    let engine = LocalEngine::new(&decoder, &memory, 2);
+    let requests = requests();
+    let limits: Vec<Generation> = [40, 1, 7, 20, 3]
+        .map(|max_new_tokens| Generation {
+            max_new_tokens,
+            ..generation()
+        })
+        .to_vec();
+    let together = engine.generate_each(&requests, &limits, &monitor).unwrap();
+    for ((request, limit), responses) in requests.iter().zip(&limits).zip(together) {
+        let alone = std::slice::from_ref(request);
+        let alone = engine.generate(alone, limit, &monitor).unwrap();
+        assert_eq!(alone, [responses]);
+    }
+}
+
+#[test]
 fn impossible_requests_are_refused_with_their_index() {
     let (decoder, memory) = (decoder(256), Memory::new(2));
     let engine = LocalEngine::new(&decoder, &memory, 1);

@@ -395,6 +395,13 @@ impl Recipe {
         if let (true, Value::Array(parts)) = (self.optimizer.schedule.falls(), &mut parts) {
             parts.push(json!(self.steps));
         }
+        // Left out where there are none, as before there were any. Tests move the prefix.
+        if let (true, Value::Array(parts)) = (self.uses_prefixes(), &mut parts) {
+            let (r, e) = (&self.rollout, &self.evaluation);
+            let tests = (e.every, e.problems.min(e.quick_problems), e.samples);
+            let tests = (r.prefix.step > 0.0).then_some(tests);
+            parts.push(json!({"prefix": [r.continuations, r.prefix, tests]}));
+        }
         // The verifier alone is left out, as it was before there were other parts.
         if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {
             parts.push(json!({"reward": reward}));

@@ -25,10 +25,14 @@ pub(crate) struct Labelled {
     /// r_s, for finished responses.
     pub score: Option<f32>,
     /// The reward that training maximises, before any penalty for length: the weighted parts in a
-    /// step, r_v elsewhere. The self-reward does not see it: its target is r_v.
+    /// step, and the right continuations of its prefix; r_v elsewhere. The self-reward does not see it: its target is r_v.
     pub total: f32,
     /// Names and values of the parts, in a step with more of them than the verifier.
     pub parts: Vec<(Arc<str>, f64)>,
+    /// Continuations of its prefix that the verifier accepts, where there are any; in `total`.
+    pub continued: usize,
+    /// Tokens that were sampled because of it, beside its own: continuations, judgements.
+    pub aside: usize,
     /// How r_s comes from log π(z_c), where there is one.
     pub rule: Option<SelfReward>,
     pub rows: TokenRows,
@@ -51,6 +55,8 @@ pub(crate) struct TokenRows {
     pub advantages: Vec<f32>,
     /// Targets of the critic.
     pub returns: Vec<f32>,
+    /// How many of the tokens the policy loss is a mean of, where a credit leaves some out.
+    pub carrying: Option<usize>,
 }
 
 impl TokenRows {
@@ -121,6 +127,8 @@ pub(crate) fn label(
                 rows: TokenRows::default(),
                 total: f32::from(u8::from(correct)),
                 parts: Vec::new(),
+                continued: 0,
+                aside: 0,
             })
         })
         .collect()

@@ -190,20 +190,36 @@ impl Learner {
         seed: &[u64],
         generation: &Generation,
     ) -> Result<Vec<Sampled>, TrainError> {
-        let requests: Vec<Request> = prompts
-            .into_iter()
-            .enumerate()
-            .map(|(i, prompt)| Request {
-                prompt,
-                samples,
-                seed: [seed, &[i as u64]].concat(),
-            })
-            .collect();
-        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
+        self.sample_by(&self.decoder, prompts, samples, seed, generation)
+    }
+
+    /// The same by another model of the same shape.
+    pub(crate) fn sample_by(
+        &self,
+        decoder: &Decoder<Cpu>,
+        prompts: Vec<Vec<u32>>,
+        samples: usize,
+        seed: &[u64],
+        generation: &Generation,
+    ) -> Result<Vec<Sampled>, TrainError> {
+        let requests = requests(prompts, samples, seed);
+        let engine = LocalEngine::new(decoder, &self.memory, self.cpu.threads());
         let groups = engine.generate(&requests, generation, &self.monitor)?;
-        let prompts = requests.into_iter().map(|r| r.prompt);
-        let sampled = |(prompt, responses)| Sampled { prompt, responses };
-        Ok(prompts.zip(groups).map(sampled).collect())
+        Ok(sampled(requests, groups))
+    }
+
+    /// As [`sample_ids`](Self::sample_ids), with settings of its own for each prompt.
+    pub(crate) fn sample_each(
+        &self,
+        prompts: Vec<Vec<u32>>,
+        samples: usize,
+        seed: &[u64],
+        generations: &[Generation],
+    ) -> Result<Vec<Sampled>, TrainError> {
+        let requests = requests(prompts, samples, seed);
+        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
+        let groups = engine.generate_each(&requests, generations, &self.monitor)?;
+        Ok(sampled(requests, groups))
     }
 
     /// Adds the gradient of a loss over responses, at most `max_tokens` tokens at a time, which
@@ -347,6 +363,22 @@ impl Learner {
             None => String::new(),
         }
     }
+}
+
+/// Each prompt's randomness is named by its place.
+fn requests(prompts: Vec<Vec<u32>>, samples: usize, seed: &[u64]) -> Vec<Request> {
+    let request = |(prompt, i): (Vec<u32>, u64)| Request {
+        prompt,
+        samples,
+        seed: [seed, &[i]].concat(),
+    };
+    prompts.into_iter().zip(0..).map(request).collect()
+}
+
+fn sampled(requests: Vec<Request>, groups: Vec<Vec<Response>>) -> Vec<Sampled> {
+    let prompts = requests.into_iter().map(|r| r.prompt);
+    let sampled = |(prompt, responses)| Sampled { prompt, responses };
+    prompts.zip(groups).map(sampled).collect()
 }
 
 fn broken(step: u64, what: String) -> TrainError {

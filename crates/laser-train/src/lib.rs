@@ -56,9 +56,9 @@ pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
     About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate,
-    LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe,
-    ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, Supervised,
-    WarmStart, built_in,
+    LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy,
+    PrefixSettings, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss,
+    SelfRewarding, Supervised, WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

@@ -99,6 +99,11 @@ impl MemoryPlan {
             true => (e.problems, e.samples),
             false => (r.prompts, r.samples),
         };
+        // A continued response is a prompt of its own.
+        let (prompts, samples) = match recipe.is_supervised() || r.continuations == 0 {
+            true => (prompts, samples),
+            false => (prompts * samples, r.continuations),
+        };
         let threads = (threads as u64).min(prompts as u64).max(1);
         let rows = (r.rows as u64).min((prompts * samples) as u64);
         // Rows keep the logits after their prompts, of which one more may be just ending.

@@ -217,7 +217,7 @@ impl Probed {
         let decoder = &trainer.learner.decoder;
         let sampled = match self.imitation {
             Some(_) => 0,
-            None => recipe.responses() * recipe.rollout.max_new_tokens,
+            None => recipe.sampled_tokens(),
         };
         Plan {
             parameters: decoder.config.parameters(),

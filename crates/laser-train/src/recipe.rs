@@ -5,6 +5,7 @@ mod check;
 mod layers;
 mod lora;
 mod methods;
+mod prefix;
 mod regularizers;
 mod reward;
 mod self_reward;
@@ -26,6 +27,7 @@ pub use about::{About, METHODS};
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use lora::LoraSettings;
+pub use prefix::PrefixSettings;
 pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
 pub use reward::{PartKind, RewardPart};
 pub use self_reward::{CRef, Measure, SelfRewardLoss, SelfRewarding};
@@ -148,6 +150,11 @@ pub struct Rollout {
     /// Rounds of further problems in place of those whose responses are all right or all wrong
     /// (DAPO's dynamic sampling); 0 trains on what the first round gives.
     pub refills: u32,
+    /// Other ends that are sampled to the prefix of each response; those that are right are added
+    /// to its reward. 0 samples none.
+    pub continuations: usize,
+    /// The prefix of a response.
+    pub prefix: PrefixSettings,
     /// Longest response, in tokens.
     pub max_new_tokens: usize,
     /// Responses in flight on each thread.
@@ -438,6 +445,8 @@ impl Default for Rollout {
             prompts: 64,
             samples: 8,
             refills: 0,
+            continuations: 0,
+            prefix: PrefixSettings::default(),
             max_new_tokens: 64,
             rows: 32,
             sampling: Sampling::default(),
@@ -541,12 +550,20 @@ impl Recipe {
         }
     }
 
+    /// Most tokens that a step can sample: responses, continuations, those of the base model.
+    pub(crate) fn sampled_tokens(&self) -> usize {
+        let r = &self.rollout;
+        let own = self.responses() * (1 + r.continuations);
+        (own + r.prompts * self.passes().reference_rewards) * r.max_new_tokens
+    }
+
     /// Whether a second set of weights is kept to hold the policy against.
     pub(crate) fn needs_reference(&self) -> bool {
         !self.is_supervised()
             && (self.kl.coefficient > 0.0
                 || self.self_reward.may_be_per_response()
-                || self.passes().reference)
+                || self.passes().reference
+                || self.passes().reference_rewards > 0)
     }
 
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.

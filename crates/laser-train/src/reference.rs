@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use laser_kernels::{Backend, Cpu};
 use laser_model::{Decoder, ModelConfig, Retain, Workspace};
-use laser_rl::{AdaptiveKl, EntropyController, ema};
+use laser_rl::{AdaptiveKl, EntropyController, PrefixSchedule, ema};
 use laser_rollout::SelfRewardPosition;
 use laser_rollout::score::{Score, Sequence, score};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,9 @@ pub struct Coefficients {
     pub entropy_controller: EntropyController,
     /// The entropy bonus of the next step.
     pub entropy: f64,
+    /// η, the share of a response that is its prefix.
+    #[serde(default)]
+    pub prefix: PrefixSchedule,
 }
 
 impl Coefficients {
@@ -87,6 +90,7 @@ impl Coefficients {
                 max: e.max,
             },
             entropy: e.coefficient,
+            prefix: recipe.rollout.prefix.schedule(),
         }
     }
 

@@ -1,8 +1,10 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
 mod advantages;
+mod continuations;
 mod measure;
 mod prepare;
+mod rivals;
 
 use std::time::Instant;
 
@@ -24,6 +26,7 @@ use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
+use rivals::Rivals;
 
 /// What a step did; one that learned from written responses has no groups.
 pub(crate) struct ReinforceStep {
@@ -44,6 +47,8 @@ struct Rollout {
     /// Groups that were sampled, those that dynamic sampling dropped included.
     sampled: usize,
     refills: u32,
+    /// Of the frozen base model, group by group; empty where no method compares with them.
+    rivals: Vec<Rivals>,
 }
 
 /// Sums over the micro-batches of a step.
@@ -78,6 +83,7 @@ impl Trainer {
         let started = Instant::now();
         let r = self.recipe.clone();
         let mut rollout = self.roll_out(step)?;
+        rollout.rivals = self.rivals(step, &rollout.problems)?;
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
@@ -87,7 +93,8 @@ impl Trainer {
             self_reward: r.self_reward.mix_warmup,
         };
         let scores_count = warm_up.mix_active(step);
-        let (advantages, credited) = self.advantages(&mut rollout.answered, scores_count);
+        let (advantages, credited) =
+            self.advantages(&mut rollout.answered, &rollout.rivals, scores_count);
         let groups: Vec<Group> = rollout
             .answered
             .into_iter()
@@ -144,6 +151,8 @@ impl Trainer {
             .flat_map(|g| &g.1)
             .map(|(l, _)| l.response.ids.len())
             .sum();
+        let aside: usize = groups.iter().flat_map(|g| &g.1).map(|(l, _)| l.aside).sum();
+        let rivals: usize = rollout.rivals.iter().map(|r| r.tokens).sum();
         let passes = r.policy.passes as usize;
         metrics.insert("step".into(), json!(step));
         metrics.insert(
@@ -152,7 +161,7 @@ impl Trainer {
         );
         metrics.insert(
             "tokens".into(),
-            json!({"rollout": tokens, "train": passes * (tokens + prompt_tokens)}),
+            json!({"rollout": tokens + aside + rivals, "train": passes * (tokens + prompt_tokens)}),
         );
         metrics.insert("optim/grad_norm".into(), json!(sums.grad_norm));
         metrics.insert("optim/lr".into(), json!(decimal(lr)));
@@ -160,6 +169,7 @@ impl Trainer {
             let share = credited.changed as f64 / credited.tokens.max(1) as f64;
             metrics.insert("policy/credited_tokens".into(), json!(share));
         }
+        Rivals::measure(&rollout.rivals, &mut metrics);
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -182,6 +192,7 @@ impl Trainer {
         let mut rollout = Rollout {
             sampled: count,
             refills: 0,
+            rivals: Vec::new(),
             problems,
             answered,
         };
@@ -245,6 +256,7 @@ impl Trainer {
             })?;
         self.rewards
             .apply(problems, &mut answered, &self.learner.monitor)?;
+        self.continue_prefixes(problems, &mut answered, seed)?;
         Ok(answered)
     }
 
@@ -291,6 +303,12 @@ impl Trainer {
         // Denominators are those of the whole update, whatever the micro-batches.
         let lengths = carrying(&r, all.iter().map(|(_, l, _)| *l));
         let scales = r.policy.aggregation.scales(&lengths);
+        let credited: Vec<usize> = lengths
+            .iter()
+            .zip(&all)
+            .map(|(n, (_, l, _))| l.rows.carrying.map_or(*n, |kept| kept.min(*n)))
+            .collect();
+        let policy_scales = r.policy.aggregation.scales(&credited);
         let finished = all.iter().filter(|(_, l, _)| l.response.finished()).count();
         let alpha = if self_reward_active {
             r.self_reward.alpha
@@ -315,9 +333,10 @@ impl Trainer {
             };
             let values = self.value_head.as_ref().map(|head| head.values(&hidden));
             let mut dvalues = values.as_ref().map(|v| vec![0.0; v.len()]);
-            for ((((_, l, advantage), scale), range), zc) in all[cut.clone()]
+            for (((((_, l, advantage), scale), policy_scale), range), zc) in all[cut.clone()]
                 .iter()
-                .zip(&scales[cut])
+                .zip(&scales[cut.clone()])
+                .zip(&policy_scales[cut])
                 .zip(&batch.responses)
                 .zip(&batch.self_rewards)
             {
@@ -336,8 +355,8 @@ impl Trainer {
                 let weights = (!rows.weights.is_empty()).then_some(rows.weights.as_slice());
                 // The scale is 0 where a response carries no loss.
                 let grad = &mut dlogp[range.clone()];
-                sums.policy
-                    .merge(policy.apply(logp, old, advantages, weights, *scale, grad));
+                let stats = policy.apply(logp, old, advantages, weights, *policy_scale, grad);
+                sums.policy.merge(stats);
                 if r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss {
                     let scale = self.coefficients.kl.coefficient * *scale;
                     sums.kl += kl_penalty(r.kl.kind, logp, &rows.reference, scale, grad);

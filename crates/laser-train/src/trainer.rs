@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use laser_kernels::Cpu;
-use laser_model::{Gathered, Retain, Text};
+use laser_model::{Decoder, Gathered, Retain, Text};
 use laser_rl::SelfReward;
 use laser_rng::Rng;
 use laser_rollout::score::{Batch, Score, Sequence};
@@ -41,6 +41,10 @@ pub(crate) enum Stream {
     Refill = 6,
     /// Fresh adapters.
     Adapter = 7,
+    /// Responses of the frozen base model to the problems of a step.
+    Reference = 8,
+    /// Continuations of the prefixes of a step's responses.
+    Continuation = 9,
 }
 
 impl Stream {
@@ -150,8 +154,19 @@ impl Trainer {
         })
     }
 
-    /// Samples and labels responses to problems. `seed` names the randomness together with the
-    /// place of a problem.
+    /// How responses are sampled.
+    pub(crate) fn generation(&self, sampling: Sampling) -> Generation {
+        Generation {
+            sampling,
+            max_new_tokens: self.recipe.rollout.max_new_tokens,
+            stop: self.learner.eos.clone(),
+            self_reward_token: self.zc,
+            self_reward_position: self.recipe.self_reward.position,
+        }
+    }
+
+    /// Samples, labels and scores responses to problems. `seed` names the randomness together with
+    /// the place of a problem.
     pub(crate) fn respond(
         &self,
         problems: &[Problem],
@@ -159,30 +174,37 @@ impl Trainer {
         seed: [u64; 2],
         sampling: Sampling,
     ) -> Result<Vec<Answered>, TrainError> {
-        let generation = Generation {
-            sampling,
-            max_new_tokens: self.recipe.rollout.max_new_tokens,
-            stop: self.learner.eos.clone(),
-            self_reward_token: self.zc,
-            self_reward_position: self.recipe.self_reward.position,
-        };
+        let policy = &self.learner.decoder;
+        let mut answered = self.respond_by(policy, problems, samples, seed, sampling)?;
+        self.score(&mut answered);
+        Ok(answered)
+    }
+
+    /// The same by another model of the same shape and text, without scores.
+    pub(crate) fn respond_by(
+        &self,
+        decoder: &Decoder<Cpu>,
+        problems: &[Problem],
+        samples: usize,
+        seed: [u64; 2],
+        sampling: Sampling,
+    ) -> Result<Vec<Answered>, TrainError> {
+        let generation = self.generation(sampling);
         let text = &self.learner.text;
         let prompts = problems.iter().map(|p| self.problems.prompt_ids(text, p));
         let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
         let groups = self
             .learner
-            .sample_ids(prompts, samples, &seed, &generation)?;
-        let mut answered = groups
+            .sample_by(decoder, prompts, samples, &seed, &generation)?;
+        groups
             .into_iter()
             .zip(problems)
             .map(|(s, p)| Ok((s.prompt, label(&self.learner.text, p, s.responses)?)))
-            .collect::<Result<Vec<Answered>, TrainError>>()?;
-        self.score(&mut answered);
-        Ok(answered)
+            .collect()
     }
 
     /// Gives the finished responses their scores, once the rule is known.
-    fn score(&self, answered: &mut [Answered]) {
+    pub(crate) fn score(&self, answered: &mut [Answered]) {
         let Some(rule) = self.self_reward else {
             return;
         };

@@ -24,6 +24,11 @@ fn settings_without_effect_leave_the_run_as_it_is() {
         ("verified", "policy.shaping=[{endogenous={keep=1,scale=0}}]"),
         // Scores count once the advantage mix begins, which is after the last step here.
         ("late", "policy.shaping=[{win_rate={}}]"),
+        // The base model answers from a stream of its own.
+        (
+            "late-preference",
+            "policy.shaping=[{preference={of='self_reward'}}]",
+        ),
     ] {
         let out = dir.path().join(name);
         train(
@@ -35,6 +40,78 @@ fn settings_without_effect_leave_the_run_as_it_is() {
         train(recipe(&["self_reward.mix_warmup=99"]), &late, Some(&base));
         assert!(weights(&out, 5) == weights(&late, 5), "{name}");
     }
+}
+
+#[test]
+fn a_prefix_that_is_the_whole_response_leaves_the_run_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = dir.path().join("plain");
+    train(recipe(&[]), &plain, None);
+    for denominator in ["all", "kept"] {
+        let out = dir.path().join(denominator);
+        let credit = format!("policy.credit=[{{prefix={{denominator='{denominator}'}}}}]");
+        let settings = [
+            credit.as_str(),
+            "rollout.prefix={share=1,step=0}",
+            "rollout.continuations=0",
+        ];
+        train(recipe(&settings), &out, Some(&plain.join("base")));
+        assert!(weights(&out, 5) == weights(&plain, 5), "{denominator}");
+    }
+}
+
+const PREFIXES: [&str; 3] = [
+    "rollout.continuations=3",
+    "rollout.prefix={share=0.2,step=0.1,max=0.4}",
+    "policy.credit=[{prefix={}}]",
+];
+
+#[test]
+fn a_reward_counts_a_response_and_its_right_continuations_and_the_prefix_grows() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    train(recipe(&PREFIXES), &whole, None);
+    let tests = lines(whole.join("evals.jsonl"));
+    let accuracy = |step: u64| {
+        let test = tests.iter().find(|t| t["step"] == step);
+        test.unwrap()["accuracy"]["value"].as_f64().unwrap()
+    };
+    // Tests are made after steps 2 and 4.
+    let grown = accuracy(4) <= accuracy(2);
+    for (line, step) in rl_metrics(&whole).iter().zip(1..) {
+        let number = |key: &str| line[key].as_f64().unwrap();
+        let share = if grown && step > 4 { 0.3 } else { 0.2 };
+        assert!((number("rollout/prefix_share") - share).abs() < 1e-12);
+        let right = number("rollout/continuations_right");
+        assert!((0.0..=1.0).contains(&right));
+        let mean = number("reward/verifier") + 3.0 * right;
+        assert!((number("reward/mean") - mean).abs() < 1e-6, "{line}");
+        // Of responses of few tokens, one each.
+        assert!(number("policy/credited_tokens") > 0.5, "{line}");
+        assert!(line["tokens"]["rollout"].as_u64() > line["tokens"]["train"].as_u64());
+    }
+}
+
+#[test]
+fn an_interrupted_run_with_prefixes_goes_on_as_if_nothing_had_happened() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    // A test after every step, so that the share moves.
+    let settings = [&PREFIXES[..], &["evaluation.every=1"]].concat();
+    train(recipe(&settings), &whole, None);
+    let shares: Vec<f64> = rl_metrics(&whole)
+        .iter()
+        .map(|line| line["rollout/prefix_share"].as_f64().unwrap())
+        .collect();
+    assert!(shares[4] > shares[0], "{shares:?}");
+    let parts = dir.path().join("parts");
+    let begin = laser_train::RunOptions {
+        base: Some(whole.join("base")),
+        ..options(&parts)
+    };
+    interrupted(recipe(&settings), begin, laser_train::Phase::Train, 3);
+    run(recipe(&settings), resuming(&parts)).unwrap();
+    assert_same_run(&whole, &parts, 5, "prefixes");
 }
 
 #[test]
@@ -56,7 +133,7 @@ fn tempo_credits_the_tokens_at_which_siblings_part_ways() {
 
 #[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 21] = [
         (
             &[
                 "policy.credit=[{tempo={}}]",
@@ -107,6 +184,69 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
             "frozen base model",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
+        (
+            &["rollout.prefix={share=0.5}"],
+            "nothing reads the prefixes",
+        ),
+        (
+            &["rollout.continuations=2", "rollout.prefix={share=0}"],
+            "rollout.prefix.share = 0",
+        ),
+        (
+            &["rollout.continuations=2", "rollout.prefix={max=0.1}"],
+            "rollout.prefix.max = 0.1",
+        ),
+        (
+            &["rollout.continuations=2", "evaluation.every=0"],
+            "evaluation.every = 0",
+        ),
+        (
+            &["policy.credit=[{prefix={}}]", "policy.loss=gspo"],
+            "gspo_token",
+        ),
+        (
+            &[
+                "policy.credit=[{prefix={denominator='kept'}}]",
+                "policy.aggregation=sequence_mean_token_sum",
+            ],
+            "divides by no length",
+        ),
+        (
+            &["policy.shaping=[{preference={references=0}}]"],
+            "preference.references = 0",
+        ),
+        (
+            &["policy.shaping=[{preference={scale=0}}]"],
+            "preference.scale = 0",
+        ),
+        (
+            &["policy.shaping=[{preference={}}]", "kl.reference=sync"],
+            "frozen base model",
+        ),
+        (
+            &[
+                "policy.shaping=[{preference={of='self_reward'}}]",
+                "self_reward.alpha=0",
+                "self_reward.tau=0",
+            ],
+            "nothing trains them",
+        ),
+        (
+            &[
+                "policy.shaping=[{preference={}}]",
+                "reward=[{part='verifier'},{part='length'}]",
+            ],
+            "reward.length.weight = 1",
+        ),
+        (
+            &[
+                "policy.shaping=[{preference={}}]",
+                "policy.advantage=no_baseline",
+                "rollout.samples=1",
+                "self_reward.tau=0",
+            ],
+            "at least 2",
+        ),
         (&["policy.credit=[{tempo={by=1}}]"], "by"),
     ];
     for (settings, named) in cases {

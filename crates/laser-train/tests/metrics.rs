@@ -29,7 +29,10 @@ fn documented(section: &str) -> Keys {
 /// Recipes that between them write every key.
 const RUNS: [&[&str]; 8] = [
     &["policy.mini_batches=2"],
-    &["rollout.refills=1"],
+    &[
+        "rollout.refills=1",
+        "policy.shaping=[{preference={of='self_reward'}}]",
+    ],
     &["reward=[{part='verifier'},{part='format'}]"],
     &[
         "policy.advantage=no_baseline",
@@ -59,6 +62,7 @@ const RUNS: [&[&str]; 8] = [
         "self_reward.alpha=0",
         "self_reward.tau=0",
         "policy.credit=[{tempo={}}]",
+        "rollout.continuations=1",
     ],
 ];
 

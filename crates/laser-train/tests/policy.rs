@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 21] = [
+const VARIANTS: [(&str, &[&str]); 25] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -125,6 +125,32 @@ const VARIANTS: [(&str, &[&str]); 21] = [
     (
         "endogenous",
         &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
+    ),
+    (
+        "preference",
+        &[
+            "policy.shaping=[{preference={references=2,scale=2}}]",
+            "policy.overlong_tokens=16",
+        ],
+    ),
+    (
+        "preferred_score",
+        &[
+            "policy.shaping=[{preference={of='self_reward'}}]",
+            "self_reward.c_ref=reference",
+        ],
+    ),
+    (
+        "prefix",
+        &[
+            "policy.credit=[{prefix={denominator='kept'}}]",
+            "rollout.prefix={share=0.4,step=0.1,max=0.6}",
+            "policy.mini_batches=2",
+        ],
+    ),
+    (
+        "continuations",
+        &["rollout.continuations=3", "rollout.refills=1"],
     ),
     (
         "win_rate",

@@ -164,3 +164,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_the_prefix_keeps_its_advantage() {
+    let ids = [[1, 2, 3, 4], [5, 6, 7, 8]];
+    let prefixes = [1, 4];
+    let group: Vec<ResponseView> = ids
+        .iter()
+        .zip(prefixes)
+        .map(|(ids, prefix)| ResponseView {
+            ids,
+            prefix,
+            ..ResponseView::default()
+        })
+        .collect();
+    let mut tokens = vec![vec![0.5; 4], vec![-0.5; 4]];
+    let credit = Credit::Prefix(PrefixOnly::default());
+    credit.apply(AdvantageKind::Grpo, &group, &[1.0, 0.0], &mut tokens);
+    assert_eq!(tokens, [[0.5, 0.0, 0.0, 0.0], [-0.5; 4]]);
+    assert_eq!(credit.carrying(&group[0]), None);
+    let kept = Credit::Prefix(PrefixOnly {
+        denominator: Denominator::Kept,
+    });
+    assert_eq!(kept.carrying(&group[0]), Some(1));
+}

@@ -158,6 +158,20 @@ pub const METHODS: &[About] = &[
         "a pass of the base model",
     ),
     method(
+        "par",
+        "shaping",
+        "preference as reward",
+        "the chance of beating the base model's response",
+        "a response of the base model to each problem",
+    ),
+    method(
+        "pppo",
+        "credit, reward",
+        "arXiv 2512.15274",
+        "only the first tokens, rated by how often other ends to them are right",
+        "other ends to every response",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

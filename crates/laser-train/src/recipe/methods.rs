@@ -1,10 +1,9 @@
 //! What shapings and credits need of the rest of a recipe.
 
-use laser_rl::{Passes, Shaping};
+use laser_rl::{Compared, Passes, Shaping};
 
-use super::Recipe;
-use super::ReferenceKind;
 use super::check::Checker;
+use super::{PartKind, Recipe, ReferenceKind};
 use crate::TrainError;
 
 impl Recipe {
@@ -24,15 +23,27 @@ impl Recipe {
             if shaping.needs_scores()
                 && (self.self_reward.token.is_empty() || !self.self_reward.trains())
             {
-                let problem = "compares self-rewarding scores, and nothing trains them; set self_reward.token and self_reward.alpha, or win_rate.of = \"reward\"";
-                return c.fail("policy.shaping", "win_rate".into(), problem);
+                let problem = "compares self-rewarding scores, and nothing trains them; set self_reward.token and self_reward.alpha, or of = \"reward\"";
+                return c.fail("policy.shaping", format!("{shaping:?}"), problem);
             }
-            if shaping.passes().reference
-                && self.kl.coefficient > 0.0
+            // Without a KL too: any other kind of reference moves.
+            let passes = shaping.passes();
+            if (passes.reference || passes.reference_rewards > 0)
                 && self.kl.reference != ReferenceKind::Base
             {
                 let problem = "needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
                 return c.fail("kl.reference", "not \"base\"".into(), problem);
+            }
+            if let Shaping::Preference(m) = shaping
+                && m.of == Compared::Reward
+                && let Some(part) = self
+                    .reward
+                    .iter()
+                    .find(|part| part.part == PartKind::Length && part.weight != 0.0)
+            {
+                let problem = "ranks the lengths of a group, and the base model's responses are none of the policy's; take policy.overlong_tokens, which looks at one response, or weight = 0";
+                let key = format!("reward.{}.weight", part.name());
+                return c.fail(&key, part.weight.to_string(), problem);
             }
             if self.rollout.samples < 2 {
                 let problem =
@@ -50,6 +61,7 @@ impl Recipe {
                 return c.fail("policy.credit", format!("{credit:?}"), problem);
             }
         }
+        self.check_prefix(c)?;
         if !p.shaping.is_empty() && self.critic.coefficient > 0.0 {
             let problem = "changes the rewards of groups; a critic learns from single responses";
             return c.fail("policy.shaping", format!("{:?}", p.shaping[0]), problem);

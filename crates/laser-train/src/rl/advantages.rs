@@ -5,6 +5,7 @@ use laser_rl::{
 };
 
 use super::carrying;
+use super::rivals::Rivals;
 use crate::label::Labelled;
 use crate::recipe::Recipe;
 use crate::trainer::{Answered, Trainer};
@@ -23,6 +24,7 @@ impl Trainer {
     pub(super) fn advantages(
         &self,
         answered: &mut [Answered],
+        rivals: &[Rivals],
         scores_count: bool,
     ) -> (Vec<Vec<f32>>, Credited) {
         let r = &self.recipe;
@@ -35,7 +37,12 @@ impl Trainer {
             .collect();
         let groups: Vec<Vec<ResponseView>> = answered
             .iter()
-            .map(|(_, group)| group.iter().map(view).collect())
+            .enumerate()
+            .map(|(i, (_, group))| {
+                let prefix = |l: &Labelled| self.coefficients.prefix.tokens(l.response.ids.len());
+                let view = |l| view(l, rivals.get(i), prefix(l));
+                group.iter().map(view).collect()
+            })
             .collect();
         let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
         for shaping in &r.policy.shaping {
@@ -64,7 +71,7 @@ impl Trainer {
         if r.policy.credit.is_empty() {
             return (advantages, credited);
         }
-        let mut tokens = Vec::new();
+        let (mut tokens, mut carrying) = (Vec::new(), Vec::new());
         for ((group, rewards), advantages) in views.iter().zip(&borrowed).zip(&advantages) {
             let spread = |(v, a): (&ResponseView, &f32)| vec![*a; v.ids.len()];
             let mut rows: Vec<Vec<f32>> = group.iter().zip(advantages).map(spread).collect();
@@ -76,16 +83,20 @@ impl Trainer {
                 credited.changed += row.iter().filter(|x| *x != a).count();
             }
             tokens.extend(rows);
+            carrying.extend(group.iter().map(|v| {
+                let credits = r.policy.credit.iter();
+                credits.filter_map(|credit| credit.carrying(v)).min()
+            }));
         }
         let responses = answered.iter_mut().flat_map(|(_, group)| group);
-        for (l, row) in responses.zip(tokens) {
-            l.rows.advantages = row;
+        for ((l, row), carrying) in responses.zip(tokens).zip(carrying) {
+            (l.rows.advantages, l.rows.carrying) = (row, carrying);
         }
         (advantages, credited)
     }
 }
 
-fn view(l: &Labelled) -> ResponseView<'_> {
+fn view<'a>(l: &'a Labelled, rivals: Option<&'a Rivals>, prefix: usize) -> ResponseView<'a> {
     ResponseView {
         ids: &l.response.ids,
         correct: l.correct,
@@ -93,6 +104,9 @@ fn view(l: &Labelled) -> ResponseView<'_> {
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,
         blank: &l.rows.blank,
+        reference_rewards: rivals.map_or(&[], |r| &r.rewards),
+        reference_scores: rivals.map_or(&[], |r| &r.scores),
+        prefix,
     }
 }
 

@@ -88,6 +88,17 @@ impl Trainer {
             "rollout/truncated",
             json!(mean(&|l| f64::from(u8::from(!l.response.finished())))),
         );
+        if recipe.uses_prefixes() {
+            put(
+                "rollout/prefix_share",
+                json!(self.coefficients.prefix.share),
+            );
+        }
+        if recipe.rollout.continuations > 0 {
+            let ends = recipe.rollout.continuations as f64;
+            let right = mean(&|l| l.continued as f64 / ends);
+            put("rollout/continuations_right", json!(right));
+        }
         if let Some(kl) = prepared.kl {
             put("kl/mean", json!(kl));
             put("kl/coefficient", json!(self.coefficients.kl.coefficient));

@@ -130,7 +130,11 @@ impl Run<'_> {
     }
 
     /// The small test after `step` steps, if one is due.
-    pub(super) fn test_on_the_way(&mut self, t: &Trainer, step: u64) -> Result<Next, TrainError> {
+    pub(super) fn test_on_the_way(
+        &mut self,
+        t: &mut Trainer,
+        step: u64,
+    ) -> Result<Next, TrainError> {
         let (steps, e) = (self.recipe.steps, self.recipe.evaluation.clone());
         if step == 0 || step >= steps || e.every == 0 || !step.is_multiple_of(e.every) {
             return Ok(Next::Go);
@@ -138,6 +142,9 @@ impl Run<'_> {
         let quick = e.quick_problems.min(e.problems);
         let result = self.cancellable(t, step, |t| t.test(quick, e.samples))?;
         self.record_test(step, &result.metrics)?;
+        if let Some(accuracy) = result.metrics.accuracy.value {
+            t.coefficients.prefix.update(step, accuracy);
+        }
         self.keep_the_best(t, step, &result.metrics)?;
         let Some(watch) = self.watch.as_ref() else {
             return Ok(Next::Go);
