@@ -3,6 +3,7 @@
 //! A shaping sees all groups of the step: what one group's rewards become may depend on how the
 //! others fared. Shapings of a recipe are applied in their order.
 
+mod co_reward;
 mod endogenous;
 mod grpo_lambda;
 mod self_aligned;
@@ -10,6 +11,7 @@ mod win_rate;
 
 use serde::{Deserialize, Serialize};
 
+pub use co_reward::{CoReward, majority};
 pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
 pub use self_aligned::{SelfAligned, self_aligned_reward};
@@ -29,6 +31,8 @@ pub enum Shaping {
     SelfAligned(SelfAligned),
     /// How likely the frozen base model finds the response.
     Endogenous(Endogenous),
+    /// Whether it agrees with the vote on a paraphrase of its question.
+    CoReward(CoReward),
 }
 
 /// Passes of a model over given responses beside the one that sampled them.
@@ -77,6 +81,7 @@ impl Shaping {
             Shaping::WinRate(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::SelfAligned(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+            Shaping::CoReward(method) => method.apply(groups, rewards),
         }
     }
 
@@ -99,6 +104,12 @@ impl Shaping {
         )
     }
 
+    /// Whether it reads two views of each problem, as groups next to each other, and the numbers
+    /// of the answers.
+    pub fn needs_views(&self) -> bool {
+        matches!(self, Shaping::CoReward(_))
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -109,6 +120,7 @@ impl Shaping {
             Shaping::WinRate(method) => method.validate(),
             Shaping::SelfAligned(method) => method.validate(),
             Shaping::Endogenous(method) => method.validate(),
+            Shaping::CoReward(method) => method.validate(),
         }
     }
 }

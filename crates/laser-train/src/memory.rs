@@ -97,7 +97,7 @@ impl MemoryPlan {
         let e = &recipe.evaluation;
         let (prompts, samples) = match recipe.is_supervised() {
             true => (e.problems, e.samples),
-            false => (r.prompts, r.samples),
+            false => (recipe.groups(), r.samples),
         };
         let threads = (threads as u64).min(prompts as u64).max(1);
         let rows = (r.rows as u64).min((prompts * samples) as u64);

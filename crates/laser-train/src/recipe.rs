@@ -145,6 +145,9 @@ pub struct Rollout {
     pub prompts: usize,
     /// Responses to each: the group.
     pub samples: usize,
+    /// Forms of each problem that are sampled, each a group of its own: 2 adds a paraphrase. Files
+    /// have it in a column; of a built-in task it is the same problem in another order.
+    pub views: usize,
     /// Rounds of further problems in place of those whose responses are all right or all wrong
     /// (DAPO's dynamic sampling); 0 trains on what the first round gives.
     pub refills: u32,
@@ -437,6 +440,7 @@ impl Default for Rollout {
         Rollout {
             prompts: 64,
             samples: 8,
+            views: 1,
             refills: 0,
             max_new_tokens: 64,
             rows: 32,
@@ -537,8 +541,13 @@ impl Recipe {
     pub(crate) fn responses(&self) -> usize {
         match self.method {
             Method::Supervised => self.supervised.batch_size,
-            Method::Reinforce => self.rollout.prompts * self.rollout.samples,
+            Method::Reinforce => self.groups() * self.rollout.samples,
         }
+    }
+
+    /// Groups of responses in a step.
+    pub(crate) fn groups(&self) -> usize {
+        self.rollout.prompts * self.rollout.views
     }
 
     /// Whether a second set of weights is kept to hold the policy against.

@@ -3,6 +3,7 @@
 mod advantages;
 mod measure;
 mod prepare;
+mod views;
 
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
+use views::{measure_views, number_answers};
 
 /// What a step did; one that learned from written responses has no groups.
 pub(crate) struct ReinforceStep {
@@ -160,6 +162,9 @@ impl Trainer {
             let share = credited.changed as f64 / credited.tokens.max(1) as f64;
             metrics.insert("policy/credited_tokens".into(), json!(share));
         }
+        if r.rollout.views > 1 {
+            measure_views(&groups, r.rollout.views, &mut metrics);
+        }
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -177,7 +182,7 @@ impl Trainer {
         let count = r.rollout.prompts;
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * count as u64;
-        let problems = self.problems(stream, first, count)?;
+        let problems = self.views(stream, first, count)?;
         let answered = self.sample(step, &problems, [stream, step])?;
         let mut rollout = Rollout {
             sampled: count,
@@ -243,6 +248,10 @@ impl Trainer {
                 }
                 other => other,
             })?;
+        let views = r.views;
+        if views > 1 {
+            number_answers(problems, &mut answered, views);
+        }
         self.rewards
             .apply(problems, &mut answered, &self.learner.monitor)?;
         Ok(answered)

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 21] = [
+const VARIANTS: [(&str, &[&str]); 22] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -131,6 +131,14 @@ const VARIANTS: [(&str, &[&str]); 21] = [
         &[
             "policy.shaping=[{win_rate={temperature=0.1}}]",
             "self_reward.mix_warmup=2",
+        ],
+    ),
+    (
+        "co_reward",
+        &[
+            "rollout.views=2",
+            "policy.shaping=[{co_reward={}}]",
+            "policy.mini_batches=2",
         ],
     ),
 ];

@@ -158,6 +158,13 @@ pub const METHODS: &[About] = &[
         "a pass of the base model",
     ),
     method(
+        "co_reward",
+        "sampler, shaping",
+        "Co-Reward",
+        "a question and its paraphrase label each other by majority vote",
+        "a paraphrase of each problem",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

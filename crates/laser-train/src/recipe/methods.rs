@@ -34,6 +34,10 @@ impl Recipe {
                 let problem = "needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
                 return c.fail("kl.reference", "not \"base\"".into(), problem);
             }
+            if shaping.needs_views() && self.rollout.views < 2 {
+                let problem = "two views of a problem label each other; set rollout.views to 2";
+                return c.fail("rollout.views", self.rollout.views.to_string(), problem);
+            }
             if self.rollout.samples < 2 {
                 let problem =
                     "compares the responses to a problem: rollout.samples must be at least 2";

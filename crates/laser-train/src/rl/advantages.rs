@@ -89,6 +89,7 @@ fn view(l: &Labelled) -> ResponseView<'_> {
     ResponseView {
         ids: &l.response.ids,
         correct: l.correct,
+        answer: l.answer,
         score: l.score,
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,
