@@ -202,12 +202,17 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
 
 fn reinforcement_cost(recipe: &Recipe, plan: &Plan) -> String {
     let [sampling, training] = plan.seconds;
+    let views = match recipe.rollout.views {
+        1 => String::new(),
+        views => format!(" x {views} views"),
+    };
     format!(
-        "#   training     {} steps of {} prompts x {} samples = {} responses, {} update(s) each: {:.0} s\n\
+        "#   training     {} steps of {} prompts{} x {} samples = {} responses, {} update(s) each: {:.0} s\n\
          #   a step       {sampling:.3} s sampling at most {} tokens, {training:.3} s training\n\
          #   tests        {} responses: {:.0} s\n",
         plan.steps,
         recipe.rollout.prompts,
+        views,
         recipe.rollout.samples,
         plan.responses,
         plan.updates,

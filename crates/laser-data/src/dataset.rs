@@ -94,6 +94,7 @@ mod tests {
     fn dataset(n: usize, shuffle: bool) -> Dataset {
         let problem = |line: usize| Problem {
             prompt: Prompt::Text(line.to_string()),
+            paraphrase: None,
             answer: None,
             response: None,
             source: String::new(),

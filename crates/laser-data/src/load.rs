@@ -19,6 +19,8 @@ pub struct Wanted {
     pub answer: bool,
     /// A written solution.
     pub response: bool,
+    /// A paraphrase of the prompt; a row without one is refused.
+    pub paraphrase: bool,
 }
 
 impl Wanted {
@@ -26,11 +28,13 @@ impl Wanted {
     pub const ANSWER: Wanted = Wanted {
         answer: true,
         response: false,
+        paraphrase: false,
     };
     /// A written solution.
     pub const RESPONSE: Wanted = Wanted {
         answer: false,
         response: true,
+        paraphrase: false,
     };
 }
 

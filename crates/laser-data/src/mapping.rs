@@ -18,6 +18,8 @@ pub(crate) struct Mapper {
     prompt: Key,
     /// A whole conversation, in place of `prompt`.
     messages: Option<Key>,
+    /// Where one is wanted.
+    paraphrase: Option<Key>,
     answer: Key,
     response: Key,
     source: Key,
@@ -57,6 +59,9 @@ impl Mapper {
             prompt: Key::new("prompt", &columns.prompt, own.prompt, true),
             messages: (!columns.messages.is_empty())
                 .then(|| Key::new("messages", &columns.messages, &[], true)),
+            paraphrase: wanted
+                .paraphrase
+                .then(|| Key::new("paraphrase", &columns.paraphrase, &["paraphrase"], true)),
             answer: Key::new(
                 "answer",
                 &columns.answer,
@@ -94,11 +99,13 @@ impl Mapper {
             || keys
                 .into_iter()
                 .chain(&self.messages)
+                .chain(&self.paraphrase)
                 .any(|key| key.reads(column))
     }
 
     pub(crate) fn map(&self, row: &Row) -> Result<Mapped, DataError> {
         let (prompt, said) = self.prompt(row)?;
+        let paraphrase = self.paraphrase(row)?;
         let answer = self.answer(row)?;
         let response = match self.response.find(row)? {
             Some((column, value)) => self.first_text(row, column, value)?,
@@ -111,6 +118,7 @@ impl Mapper {
         Ok(Mapped {
             problem: Problem {
                 prompt,
+                paraphrase,
                 answer: answer.text,
                 response: response.and_then(unless_blank),
                 source: source.unwrap_or_else(|| self.default_source.clone()),
@@ -136,20 +144,26 @@ impl Mapper {
                 _ => Ok((Prompt::Messages(Vec::new()), None)),
             };
         }
-        let prompt = match self.prompt.find(row)? {
-            Some((column, Value::Array(list))) => Prompt::Messages(messages(row, column, list)?),
-            Some((_, Value::String(text))) => Prompt::Text(text.clone()),
-            Some((column, other)) if !other.is_null() => {
-                return Err(wrong_type(
-                    row,
-                    column,
-                    other,
-                    "a text or a list of messages",
-                ));
-            }
-            _ => Prompt::Text(String::new()),
+        let prompt = asked(row, self.prompt.find(row)?)?;
+        Ok((prompt.unwrap_or(Prompt::Text(String::new())), None))
+    }
+
+    /// The paraphrase, where one is wanted.
+    fn paraphrase(&self, row: &Row) -> Result<Option<Prompt>, DataError> {
+        let Some(key) = &self.paraphrase else {
+            return Ok(None);
         };
-        Ok((prompt, None))
+        let found = key.find(row)?;
+        let column = found.map_or("", |(column, _)| column).to_owned();
+        match asked(row, found)? {
+            Some(prompt) if prompt.texts().any(|text| !text.trim().is_empty()) => Ok(Some(prompt)),
+            _ => Err(DataError::Row {
+                place: row.place.clone(),
+                problem: format!(
+                    "no paraphrase: column `{column}` is empty, and training on two views of a problem (rollout.views = 2) needs one in every row; fill it, or leave the row out"
+                ),
+            }),
+        }
     }
 
     fn answer(&self, row: &Row) -> Result<Answer, DataError> {
@@ -200,6 +214,19 @@ impl Mapper {
             value => column::text(row, column, value),
         }
     }
+}
+
+/// What a column asks; `None` for a null.
+fn asked(row: &Row, found: Option<(&str, &Value)>) -> Result<Option<Prompt>, DataError> {
+    Ok(match found {
+        Some((column, Value::Array(list))) => Some(Prompt::Messages(messages(row, column, list)?)),
+        Some((_, Value::String(text))) => Some(Prompt::Text(text.clone())),
+        Some((column, other)) if !other.is_null() => {
+            let expected = "a text or a list of messages";
+            return Err(wrong_type(row, column, other, expected));
+        }
+        _ => None,
+    })
 }
 
 /// What the answer's column gives.

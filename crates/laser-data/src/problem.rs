@@ -31,6 +31,8 @@ impl Prompt {
 pub struct Problem {
     /// What a model is asked, before template and system message.
     pub prompt: Prompt,
+    /// The same in other words, where it was wanted.
+    pub paraphrase: Option<Prompt>,
     /// The gold answer, as written in the file.
     pub answer: Option<String>,
     /// A written solution, to imitate.
@@ -47,6 +49,15 @@ const SYSTEM: &str = "system";
 const USER: &str = "user";
 
 impl Problem {
+    /// The problem that asks the same in other words, where it was read with one.
+    pub fn paraphrased(&self) -> Option<Problem> {
+        let prompt = self.paraphrase.clone()?;
+        Some(Problem {
+            prompt,
+            ..self.clone()
+        })
+    }
+
     /// The messages that a model is shown: the prompt in the settings' template, after their system
     /// message.
     ///
@@ -80,6 +91,7 @@ mod tests {
     fn problem(prompt: Prompt) -> Problem {
         Problem {
             prompt,
+            paraphrase: None,
             answer: None,
             response: None,
             source: String::new(),

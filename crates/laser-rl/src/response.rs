@@ -11,6 +11,9 @@ pub struct ResponseView<'a> {
     pub ids: &'a [u32],
     /// The verifier's label.
     pub correct: bool,
+    /// Number of its final answer: equal answers to a problem, in whatever view, have equal
+    /// numbers. `None` without an answer, and where no piece of a recipe needs it.
+    pub answer: Option<u32>,
     /// Self-rewarding score r_s; `None` if truncated. NaN counts as `None`.
     pub score: Option<f32>,
     /// log π of the policy that sampled it.

@@ -3,6 +3,7 @@
 //! A shaping sees all groups of the step: what one group's rewards become may depend on how the
 //! others fared. Shapings of a recipe are applied in their order.
 
+mod co_reward;
 mod endogenous;
 mod grpo_lambda;
 mod preference;
@@ -11,6 +12,7 @@ mod win_rate;
 
 use serde::{Deserialize, Serialize};
 
+pub use co_reward::{CoReward, majority};
 pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
 pub use preference::Preference;
@@ -33,6 +35,8 @@ pub enum Shaping {
     Endogenous(Endogenous),
     /// The chance of beating the frozen base model's own response.
     Preference(Preference),
+    /// Whether it agrees with the vote on a paraphrase of its question.
+    CoReward(CoReward),
 }
 
 /// What a step must find out beside its own responses: passes of a model over them, and other
@@ -89,6 +93,7 @@ impl Shaping {
             Shaping::SelfAligned(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Preference(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+            Shaping::CoReward(method) => method.apply(groups, rewards),
         }
     }
 
@@ -119,6 +124,12 @@ impl Shaping {
         )
     }
 
+    /// Whether it reads two views of each problem, as groups next to each other, and the numbers
+    /// of the answers.
+    pub fn needs_views(&self) -> bool {
+        matches!(self, Shaping::CoReward(_))
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -130,6 +141,7 @@ impl Shaping {
             Shaping::SelfAligned(method) => method.validate(),
             Shaping::Endogenous(method) => method.validate(),
             Shaping::Preference(method) => method.validate(),
+            Shaping::CoReward(method) => method.validate(),
         }
     }
 }

@@ -392,6 +392,9 @@ impl Recipe {
             self.self_reward,
             optimizer
         ]);
+        if let (2.., Value::Array(parts)) = (self.rollout.views, &mut parts) {
+            parts.push(json!({"views": self.rollout.views}));
+        }
         if let (true, Value::Array(parts)) = (self.optimizer.schedule.falls(), &mut parts) {
             parts.push(json!(self.steps));
         }

@@ -20,6 +20,8 @@ pub(crate) struct Labelled {
     /// form: a truncated one, or one with a special token before the stop token, which its text
     /// does not show.
     pub extracted: Option<String>,
+    /// Number of `extracted` among the answers to the problem, where a step compares them.
+    pub answer: Option<u32>,
     /// Whether the checker accepts it. A response of wrong form is never correct.
     pub correct: bool,
     /// r_s, for finished responses.
@@ -121,6 +123,7 @@ pub(crate) fn label(
                 response,
                 text: written,
                 extracted,
+                answer: None,
                 correct,
                 score: None,
                 rule: None,

@@ -97,7 +97,7 @@ impl MemoryPlan {
         let e = &recipe.evaluation;
         let (prompts, samples) = match recipe.is_supervised() {
             true => (e.problems, e.samples),
-            false => (r.prompts, r.samples),
+            false => (recipe.groups(), r.samples),
         };
         // A continued response is a prompt of its own.
         let (prompts, samples) = match recipe.is_supervised() || r.continuations == 0 {

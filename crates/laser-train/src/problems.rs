@@ -10,7 +10,7 @@ use crate::TrainError;
 use crate::label::FILES;
 use crate::recipe::Recipe;
 use crate::tasks::split::fnv1a;
-use crate::tasks::{Mixture, Problem, Split};
+use crate::tasks::{Mixture, Problem, Split, task};
 
 /// An endless stream of problems to train on, and problems to test on.
 pub(crate) enum Problems {
@@ -46,7 +46,10 @@ impl Problems {
         };
         let train = match recipe.is_supervised() {
             true => Wanted::RESPONSE,
-            false => Wanted::ANSWER,
+            false => Wanted {
+                paraphrase: recipe.rollout.views > 1,
+                ..Wanted::ANSWER
+            },
         };
         // A test of written responses needs no answers.
         let test = match recipe.is_supervised() {
@@ -59,7 +62,7 @@ impl Problems {
             context => context.min(longest),
         };
         let count = |p: &laser_data::Problem| -> Result<usize, TrainError> {
-            let prompt = prompt_ids(text, p, &recipe.data, chat)?.len();
+            let prompt = longest_view(text, p, &recipe.data, chat)?;
             match longest_prompt > 0 && prompt > longest_prompt {
                 // More than any bound.
                 true => Ok(usize::MAX),
@@ -88,6 +91,33 @@ impl Problems {
                     problem: "names no file to train on".into(),
                 }),
             },
+        }
+    }
+
+    /// Another form of problem `index` of the stream `seed`, which is `problem`.
+    ///
+    /// # Errors
+    /// A row that was read without one, and a template that cannot be rendered.
+    pub(crate) fn paraphrase(
+        &self,
+        text: &Text,
+        seed: u64,
+        index: u64,
+        problem: &Problem,
+    ) -> Result<Problem, TrainError> {
+        let files = match self {
+            Problems::Tasks(_) => return Ok(task(problem.task)?.paraphrase(problem)),
+            Problems::Files(files) => files,
+        };
+        let row = files.data.train.as_ref().map(|t| t.problem(index, seed));
+        match row.and_then(laser_data::Problem::paraphrased) {
+            Some(other) => Ok(files.problem(text, &other)?),
+            None => Err(TrainError::Value {
+                place: "recipe".into(),
+                key: "data.columns.paraphrase".into(),
+                value: "\"\"".into(),
+                problem: "this problem was read without a paraphrase".into(),
+            }),
         }
     }
 
@@ -186,7 +216,7 @@ impl Problems {
         let sides = [&files.data.train, &files.data.test];
         let mut longest = 0;
         for p in sides.into_iter().flatten().flat_map(|side| side.problems()) {
-            let prompt = prompt_ids(text, p, &files.settings, files.chat)?.len();
+            let prompt = longest_view(text, p, &files.settings, files.chat)?;
             longest = longest.max(needed(text, p, prompt, recipe)?);
         }
         Ok(longest)
@@ -222,7 +252,10 @@ impl Problems {
         let sides = [&files.data.train, &files.data.test];
         for side in sides {
             for p in side.iter().flat_map(|side| side.problems()) {
-                let words = format!("{:?}\0{:?}\0{:?}", p.prompt, p.answer, p.response);
+                let mut words = format!("{:?}\0{:?}\0{:?}", p.prompt, p.answer, p.response);
+                if let Some(paraphrase) = &p.paraphrase {
+                    words += &format!("\0{paraphrase:?}");
+                }
                 hash = laser_rng::mix(hash ^ fnv1a(&words));
             }
             hash = laser_rng::mix(hash.wrapping_add(1));
@@ -250,6 +283,20 @@ fn prompt_ids(
     chat: bool,
 ) -> Result<Vec<u32>, ModelError> {
     encode(text, &render(text, p, settings, chat)?, chat)
+}
+
+/// Tokens of the prompt, or of its paraphrase where that is longer.
+fn longest_view(
+    text: &Text,
+    p: &laser_data::Problem,
+    settings: &Settings,
+    chat: bool,
+) -> Result<usize, ModelError> {
+    let tokens = |p| Ok(prompt_ids(text, p, settings, chat)?.len());
+    Ok(match p.paraphrased() {
+        Some(other) => tokens(p)?.max(tokens(&other)?),
+        None => tokens(p)?,
+    })
 }
 
 /// Tokens that a problem with a prompt of so many tokens takes: a sampled response may be of any

@@ -147,6 +147,9 @@ pub struct Rollout {
     pub prompts: usize,
     /// Responses to each: the group.
     pub samples: usize,
+    /// Forms of each problem that are sampled, each a group of its own: 2 adds a paraphrase. Files
+    /// have it in a column; of a built-in task it is the same problem in another order.
+    pub views: usize,
     /// Rounds of further problems in place of those whose responses are all right or all wrong
     /// (DAPO's dynamic sampling); 0 trains on what the first round gives.
     pub refills: u32,
@@ -444,6 +447,7 @@ impl Default for Rollout {
         Rollout {
             prompts: 64,
             samples: 8,
+            views: 1,
             refills: 0,
             continuations: 0,
             prefix: PrefixSettings::default(),
@@ -546,7 +550,7 @@ impl Recipe {
     pub(crate) fn responses(&self) -> usize {
         match self.method {
             Method::Supervised => self.supervised.batch_size,
-            Method::Reinforce => self.rollout.prompts * self.rollout.samples,
+            Method::Reinforce => self.groups() * self.rollout.samples,
         }
     }
 
@@ -554,7 +558,12 @@ impl Recipe {
     pub(crate) fn sampled_tokens(&self) -> usize {
         let r = &self.rollout;
         let own = self.responses() * (1 + r.continuations);
-        (own + r.prompts * self.passes().reference_rewards) * r.max_new_tokens
+        (own + self.groups() * self.passes().reference_rewards) * r.max_new_tokens
+    }
+
+    /// Groups of responses in a step.
+    pub(crate) fn groups(&self) -> usize {
+        self.rollout.prompts * self.rollout.views
     }
 
     /// Whether a second set of weights is kept to hold the policy against.

@@ -5,6 +5,7 @@ mod continuations;
 mod measure;
 mod prepare;
 mod rivals;
+mod views;
 
 use std::time::Instant;
 
@@ -27,6 +28,7 @@ use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
 use rivals::Rivals;
+use views::{measure_views, number_answers};
 
 /// What a step did; one that learned from written responses has no groups.
 pub(crate) struct ReinforceStep {
@@ -170,6 +172,9 @@ impl Trainer {
             metrics.insert("policy/credited_tokens".into(), json!(share));
         }
         Rivals::measure(&rollout.rivals, &mut metrics);
+        if r.rollout.views > 1 {
+            measure_views(&groups, r.rollout.views, &mut metrics);
+        }
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -187,7 +192,7 @@ impl Trainer {
         let count = r.rollout.prompts;
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * count as u64;
-        let problems = self.problems(stream, first, count)?;
+        let problems = self.views(stream, first, count)?;
         let answered = self.sample(step, &problems, [stream, step])?;
         let mut rollout = Rollout {
             sampled: count,
@@ -254,6 +259,10 @@ impl Trainer {
                 }
                 other => other,
             })?;
+        let views = r.views;
+        if views > 1 {
+            number_answers(problems, &mut answered, views);
+        }
         self.rewards
             .apply(problems, &mut answered, &self.learner.monitor)?;
         self.continue_prefixes(problems, &mut answered, seed)?;

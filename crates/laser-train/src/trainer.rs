@@ -291,6 +291,24 @@ impl Trainer {
             .collect()
     }
 
+    /// Problems of a step of reinforcement learning: as many views of each as the recipe asks for,
+    /// next to each other.
+    pub(crate) fn views(
+        &self,
+        stream: u64,
+        first: u64,
+        count: usize,
+    ) -> Result<Vec<Problem>, TrainError> {
+        let (text, two) = (&self.learner.text, self.recipe.rollout.views > 1);
+        let mut views = Vec::with_capacity(count * self.recipe.rollout.views);
+        for (i, problem) in (first..).zip(self.problems(stream, first, count)?) {
+            let other = two.then(|| self.problems.paraphrase(text, stream, i, &problem));
+            views.push(problem);
+            views.extend(other.transpose()?);
+        }
+        Ok(views)
+    }
+
     /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged`
     /// makes the error if one is not finite.
     pub(crate) fn micro_batch(

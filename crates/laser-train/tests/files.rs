@@ -80,6 +80,34 @@ fn a_run_on_files_reports_what_it_read_and_goes_on_after_an_interruption() {
 }
 
 #[test]
+fn the_second_view_of_a_row_is_its_paraphrase_and_a_row_without_one_is_refused() {
+    let (dir, _) = workplace("qwen2");
+    let dir = dir.path();
+    let views = ["rollout.views=2", "steps=1", "rollout.prompts=4"];
+    let refused = error(files(dir, &views), &dir.join("refused"));
+    let told = "train.jsonl:1: no column `paraphrase` for the paraphrase";
+    assert!(refused.contains(told), "{refused}");
+    let row = |i: usize| json!({"question": format!("What is {i} plus {i}?"), "answer": (2 * i).to_string(), "again": format!("Double {i}.")});
+    let rows_of_train: String = (0..30).map(|i| row(i).to_string() + "\n").collect();
+    std::fs::write(dir.join("train.jsonl"), rows_of_train).unwrap();
+    let out = dir.join("out");
+    let paraphrased = [
+        &views[..],
+        &[
+            "data.columns.paraphrase=again",
+            "policy.shaping=[{co_reward={share=0.5}}]",
+        ],
+    ];
+    train(files(dir, &paraphrased.concat()), &out, None);
+    let sampled = rows(out.join("samples/step-1.jsonl"));
+    assert_eq!(sampled.len(), 4 * 2 * 4);
+    for problem in sampled.chunks(8) {
+        assert!(problem[0].prompt.contains(" plus ") && problem[4].prompt.contains("Double "));
+        assert_eq!(problem[0].gold, problem[4].gold);
+    }
+}
+
+#[test]
 fn files_that_changed_since_are_refused() {
     let (dir, _) = workplace("qwen2");
     let dir = dir.path();

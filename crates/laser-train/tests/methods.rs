@@ -132,8 +132,53 @@ fn tempo_credits_the_tokens_at_which_siblings_part_ways() {
 }
 
 #[test]
+fn two_views_label_each_other_without_the_verifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = dir.path().join("first");
+    // Nothing but the reward may learn from a label here.
+    let views = [
+        "rollout.views=2",
+        "rollout.prompts=4",
+        "self_reward.alpha=0",
+        "self_reward.tau=0",
+    ];
+    train(recipe(&views), &first, None);
+    let trained = |name: &str, more: &[&str]| {
+        let out = dir.path().join(name);
+        let base = first.join("base");
+        train(recipe(&[&views, more].concat()), &out, Some(&base));
+        weights(&out, 5)
+    };
+    let verified = weights(&first, 5);
+    let none = "policy.shaping=[{co_reward={share=0}}]";
+    assert!(trained("none", &[none]) == verified);
+    let all = "policy.shaping=[{co_reward={}}]";
+    let voted = trained("voted", &[all]);
+    assert!(voted != verified);
+    let unverified = "reward=[{part='verifier',weight=-3}]";
+    assert!(trained("unverified", &[all, unverified]) == voted);
+    let share = |line: &serde_json::Value, key: &str| {
+        let share = line[key].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&share), "{line}");
+        share
+    };
+    let lines = rl_metrics(&dir.path().join("voted"));
+    let sum = |key: &str| lines.iter().map(|l| share(l, key)).sum::<f64>();
+    assert!(sum("views/vote_accuracy") > 0.0 && sum("views/agreement") > 0.0);
+    // Eight groups of four, the two of a problem under one another.
+    let sampled = rows(dir.path().join("voted/samples/step-1.jsonl"));
+    assert_eq!(sampled.len(), 32);
+    let mut others = 0;
+    for problem in sampled.chunks(8) {
+        assert!(problem.iter().all(|r| r.gold == problem[0].gold));
+        others += usize::from(problem[0].prompt != problem[4].prompt);
+    }
+    assert!(others > 0);
+}
+
+#[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
-    let cases: [(&[&str], &str); 21] = [
+    let cases: &[(&[&str], &str)] = &[
         (
             &[
                 "policy.credit=[{tempo={}}]",
@@ -183,6 +228,16 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
             ],
             "frozen base model",
         ),
+        (
+            &["policy.shaping=[{co_reward={}}]"],
+            "rollout.views = 1: two views",
+        ),
+        (
+            &["policy.shaping=[{co_reward={share=2}}]", "rollout.views=2"],
+            "co_reward.share = 2",
+        ),
+        (&["rollout.views=3"], "rollout.views = 3"),
+        (&["rollout.views=2", "rollout.refills=1"], "rollout.refills"),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
         (
             &["rollout.prefix={share=0.5}"],

@@ -28,7 +28,7 @@ fn documented(section: &str) -> Keys {
 
 /// Recipes that between them write every key.
 const RUNS: [&[&str]; 8] = [
-    &["policy.mini_batches=2"],
+    &["policy.mini_batches=2", "rollout.views=2"],
     &[
         "rollout.refills=1",
         "policy.shaping=[{preference={of='self_reward'}}]",

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 25] = [
+const VARIANTS: &[(&str, &[&str])] = &[
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -159,6 +159,14 @@ const VARIANTS: [(&str, &[&str]); 25] = [
             "self_reward.mix_warmup=2",
         ],
     ),
+    (
+        "co_reward",
+        &[
+            "rollout.views=2",
+            "policy.shaping=[{co_reward={}}]",
+            "policy.mini_batches=2",
+        ],
+    ),
 ];
 
 /// A folder with the base model that all recipes here share.
@@ -174,7 +182,7 @@ fn threads_and_micro_batches_change_nothing_in_any_of_them() {
     let base = base(dir.path());
     let plain = dir.path().join("plain");
     train(recipe(&[]), &plain, Some(&base));
-    for (name, settings) in VARIANTS {
+    for &(name, settings) in VARIANTS {
         let (one, two) = (dir.path().join(name), dir.path().join(format!("{name}-2")));
         train(recipe(settings), &one, Some(&base));
         let other = [settings, &["tokens_per_micro_batch=64"]].concat();

@@ -4,6 +4,7 @@ use crate::{Place, Prompt};
 fn printed(file: &str, texts: &[&str]) -> Printed {
     let problem = |(at, text): (usize, &&str)| Problem {
         prompt: Prompt::Text(text.to_string()),
+        paraphrase: None,
         answer: Some(at.to_string()),
         response: Some(at.to_string()),
         source: String::new(),

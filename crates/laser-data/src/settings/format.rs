@@ -61,6 +61,10 @@ pub struct Columns {
     /// is the response, what comes before it the prompt.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub messages: String,
+    /// The problem in other words, with the same answer: a text, or messages as of `prompt`. Read
+    /// where training wants a second view of each problem.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub paraphrase: String,
     /// The gold answer: a text or a number.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub answer: String,
@@ -95,6 +99,7 @@ impl Columns {
         Columns {
             prompt: conversation(&self.prompt, &self.messages, &other.prompt),
             messages: conversation(&self.messages, &self.prompt, &other.messages),
+            paraphrase: either(&self.paraphrase, &other.paraphrase),
             answer: either(&self.answer, &other.answer),
             response: either(&self.response, &other.response),
             source: either(&self.source, &other.source),

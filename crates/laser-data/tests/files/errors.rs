@@ -185,3 +185,34 @@ fn settings_are_checked_before_files_are_read() {
         })
     ));
 }
+
+#[test]
+fn a_row_without_the_paraphrase_that_is_wanted_is_refused_with_its_place() {
+    let wanted = Wanted {
+        paraphrase: true,
+        ..Wanted::ANSWER
+    };
+    let good = r#"{"prompt": "p", "paraphrase": "q", "answer": "a"}"#;
+    for (bad, told) in [
+        (r#""#, "no column `paraphrase` for the paraphrase"),
+        (
+            r#""paraphrase": " ", "#,
+            "no paraphrase: column `paraphrase` is empty",
+        ),
+        (
+            r#""paraphrase": null, "#,
+            "no paraphrase: column `paraphrase` is empty",
+        ),
+        (
+            r#""paraphrase": 3, "#,
+            "column `paraphrase` is a number, expected a text or a list of messages",
+        ),
+    ] {
+        let lines = format!("{good}\n{{\"prompt\": \"r\", {bad}\"answer\": \"a\"}}");
+        let folder = folder(&[("a.jsonl", &lines)]);
+        let settings = settings("train = [\"a.jsonl\"]");
+        let loaded = Data::load(&settings, folder.path(), wanted, Wanted::ANSWER, words);
+        let e = loaded.unwrap_err().to_string();
+        assert!(e.starts_with(&format!("a.jsonl:2: {told}")), "{e}");
+    }
+}

@@ -221,3 +221,22 @@ fn the_examples_of_the_documentation_work() {
         assert_eq!(answer(&train.unwrap().problems()[0]), gold, "{format}");
     }
 }
+
+#[test]
+fn a_paraphrase_is_read_where_one_is_wanted() {
+    let line = r#"{"prompt": "p", "answer": 7, "again": [{"role": "user", "content": "q"}]}"#;
+    let columns = "paraphrase = \"again\"";
+    let wanted = Wanted {
+        paraphrase: true,
+        ..Wanted::ANSWER
+    };
+    let problem = one(line, columns, wanted);
+    let other = problem.paraphrased().unwrap();
+    assert_eq!(
+        (text(&problem), text(&other)),
+        ("p".into(), "user: q".into())
+    );
+    assert_eq!((answer(&other), &other.place), ("7", &problem.place));
+    let unread = one(line, columns, Wanted::ANSWER);
+    assert!(unread.paraphrase.is_none() && unread.paraphrased().is_none());
+}

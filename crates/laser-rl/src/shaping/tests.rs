@@ -213,3 +213,63 @@ fn endogenous_rewards_telescope_to_the_likelihood_and_a_constant_of_the_prompt()
     };
     assert!((found(mean) - (0.5 + sum - lse(logits[0]))).abs() < 1e-6);
 }
+
+/// Rewards of groups given by the numbers of their answers, all of them right by the verifier.
+fn co_rewarded(share: f64, groups: &[&[Option<u32>]]) -> Vec<Vec<f32>> {
+    let view = |&answer: &Option<u32>| ResponseView {
+        answer,
+        correct: true,
+        ..ResponseView::default()
+    };
+    let groups = groups.iter();
+    let groups: Vec<Vec<ResponseView>> = groups.map(|g| g.iter().map(view).collect()).collect();
+    shaped(Shaping::CoReward(CoReward { share }), &groups)
+}
+
+#[test]
+fn each_view_is_rewarded_for_the_vote_of_the_other() {
+    // View A votes 3, view B votes 5.
+    let a = [3, 3, 5, 3, 7].map(Some);
+    let b = [5, 3, 5, 5, 7].map(Some);
+    let rewards = co_rewarded(1.0, &[&a, &b]);
+    assert_eq!(rewards[0], [0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(rewards[1], [0.0, 1.0, 0.0, 0.0, 0.0]);
+    // The problems beside it play no part.
+    let more = co_rewarded(1.0, &[&b, &b, &a, &b]);
+    assert_eq!(more[2..], rewards);
+}
+
+#[test]
+fn two_equal_views_are_a_plain_majority() {
+    let answers = [Some(1), None, Some(4), Some(1), Some(2)];
+    let rewards = co_rewarded(1.0, &[&answers, &answers]);
+    assert_eq!(rewards[0], [1.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(rewards[1], rewards[0]);
+}
+
+#[test]
+fn a_vote_without_a_majority_goes_to_the_first_and_one_without_answers_to_nobody() {
+    let tied = [None, Some(8), Some(6), Some(6), Some(8)];
+    assert_eq!(majority(tied), Some(8));
+    assert_eq!(majority([None, None]), None);
+    let none = [None; 5];
+    let rewards = co_rewarded(1.0, &[&tied, &none]);
+    // Nobody is rewarded for having no answer either.
+    assert_eq!(rewards, [[0.0; 5], [0.0; 5]]);
+    let rewards = co_rewarded(1.0, &[&tied, &[Some(6), Some(8)]]);
+    assert_eq!(rewards[1], [0.0, 1.0]);
+    assert_eq!(rewards[0], [0.0, 0.0, 1.0, 1.0, 0.0]);
+}
+
+#[test]
+fn the_rest_of_the_share_is_the_reward_so_far() {
+    let (a, b) = ([Some(1), Some(2)], [Some(2), Some(2)]);
+    assert_eq!(co_rewarded(0.25, &[&a, &b])[0], [0.75, 1.0]);
+    assert_eq!(co_rewarded(0.0, &[&a, &b])[0], [1.0, 1.0]);
+    for share in [-0.1, 1.1, f64::NAN] {
+        let error = Shaping::CoReward(CoReward { share })
+            .validate()
+            .unwrap_err();
+        assert_eq!(error.key, "co_reward.share");
+    }
+}

@@ -172,6 +172,13 @@ pub const METHODS: &[About] = &[
         "other ends to every response",
     ),
     method(
+        "co_reward",
+        "sampler, shaping",
+        "Co-Reward",
+        "a question and its paraphrase label each other by majority vote",
+        "a paraphrase of each problem",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

@@ -97,6 +97,14 @@ impl Recipe {
             let problem = "looks for groups whose rewards differ, which a group of one never does";
             return fail("rollout.refills", self.rollout.refills.to_string(), problem);
         }
+        if !(1..=2).contains(&self.rollout.views) {
+            let problem = "must be 1, or 2 for each problem and a paraphrase of it";
+            return fail("rollout.views", self.rollout.views.to_string(), problem);
+        }
+        if self.rollout.views > 1 && self.rollout.refills > 0 {
+            let problem = "drops single groups, and the views of a problem belong together; set it to 0, or rollout.views to 1";
+            return fail("rollout.refills", self.rollout.refills.to_string(), problem);
+        }
         if let Err(e) = self.rollout.sampling.validate() {
             return fail("rollout.sampling", String::from("{…}"), &e.to_string());
         }

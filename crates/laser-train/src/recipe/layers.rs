@@ -33,6 +33,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "endogenous"
     "par"
     "pppo"
+    "co_reward"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"

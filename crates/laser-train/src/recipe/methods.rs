@@ -45,6 +45,10 @@ impl Recipe {
                 let key = format!("reward.{}.weight", part.name());
                 return c.fail(&key, part.weight.to_string(), problem);
             }
+            if shaping.needs_views() && self.rollout.views < 2 {
+                let problem = "two views of a problem label each other; set rollout.views to 2";
+                return c.fail("rollout.views", self.rollout.views.to_string(), problem);
+            }
             if self.rollout.samples < 2 {
                 let problem =
                     "compares the responses to a problem: rollout.samples must be at least 2";

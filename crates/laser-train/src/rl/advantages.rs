@@ -100,6 +100,7 @@ fn view<'a>(l: &'a Labelled, rivals: Option<&'a Rivals>, prefix: usize) -> Respo
     ResponseView {
         ids: &l.response.ids,
         correct: l.correct,
+        answer: l.answer,
         score: l.score,
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::chain::{self, Chain};
 use super::split::{Request, Split, first_on_side};
+use super::step::Step;
 use super::{Difficulty, Limits, MaxChars, Problem, Task, TaskError};
 
 const NAME: &str = "arithmetic";
@@ -12,6 +13,11 @@ const QUESTION: char = '=';
 /// The task; see the module.
 #[derive(Debug, Clone, Copy)]
 pub struct Arithmetic;
+
+/// The final value.
+fn end(steps: &[Step]) -> Option<u32> {
+    Some(steps.last()?.result)
+}
 
 impl Task for Arithmetic {
     fn name(&self) -> &'static str {
@@ -48,7 +54,7 @@ impl Task for Arithmetic {
         let candidate = |rng: &mut _| {
             let chain = chain::random(rng, difficulty)?;
             let steps = chain.steps()?;
-            let end = steps.last()?.result;
+            let end = end(&steps)?;
             Some((chain, steps, end))
         };
         let (chain, steps, end) = first_on_side(&request, candidate, |c| c.0.canonical())?;
@@ -63,6 +69,10 @@ impl Task for Arithmetic {
 
     fn canonical(&self, prompt: &str) -> Option<String> {
         Chain::parse(prompt.strip_suffix(QUESTION)?).map(|chain| chain.canonical())
+    }
+
+    fn paraphrase(&self, problem: &Problem) -> Problem {
+        chain::paraphrase(problem, QUESTION, end)
     }
 
     fn extract<'a>(&self, response: &'a str) -> Option<Cow<'a, str>> {

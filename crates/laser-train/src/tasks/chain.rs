@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use laser_verify::verify;
 
 use super::step::{Op, Step};
-use super::{ANSWER_MARK, Difficulty, Limits, MaxChars, at_answer_mark, plain_number};
+use super::{ANSWER_MARK, Difficulty, Limits, MaxChars, Problem, at_answer_mark, plain_number};
 use laser_rng::Rng;
 
 /// The largest value that a generated chain takes.
@@ -60,6 +60,18 @@ impl Chain {
                 Some(step)
             })
             .collect()
+    }
+
+    /// The chain with its first two numbers in the other order, where that is another chain with
+    /// the same values after every operation.
+    pub fn swapped(&self) -> Option<Self> {
+        let &(op, operand) = self.operations.first()?;
+        if op == Op::Sub || operand == self.start {
+            return None;
+        }
+        let mut other = self.clone();
+        (other.start, other.operations[0].1) = (operand, self.start);
+        Some(other)
     }
 
     /// A form shared by chains that differ only in the order of neighbouring additions and
@@ -142,6 +154,26 @@ pub(super) fn solution(steps: &[Step], answer: u32) -> String {
     text.push(ANSWER_MARK);
     text.push_str(&answer.to_string());
     text
+}
+
+/// The problem with its first two numbers in the other order; itself where the first operation is
+/// a subtraction, where the numbers are equal, and where `answer` would be another.
+pub(super) fn paraphrase(
+    problem: &Problem,
+    question: char,
+    answer: impl Fn(&[Step]) -> Option<u32>,
+) -> Problem {
+    let other = || {
+        let chain = Chain::parse(problem.prompt.strip_suffix(question)?)?.swapped()?;
+        let steps = chain.steps()?;
+        let answer = answer(&steps).filter(|a| a.to_string() == problem.gold)?;
+        Some(Problem {
+            prompt: format!("{}{question}", chain.expression()),
+            solution: solution(&steps, answer),
+            ..problem.clone()
+        })
+    };
+    other().unwrap_or_else(|| problem.clone())
 }
 
 /// The number after the only `#`. It must be written plainly (no sign, no leading zero), so that

@@ -85,6 +85,21 @@ impl Task for Countdown {
         Puzzle::parse(prompt).map(|puzzle| puzzle.canonical())
     }
 
+    /// The numbers in another order: the first goes to the end.
+    fn paraphrase(&self, problem: &Problem) -> Problem {
+        let prompt = match Puzzle::parse(&problem.prompt) {
+            Some(mut puzzle) => {
+                puzzle.numbers.rotate_left(1);
+                puzzle.prompt()
+            }
+            None => problem.prompt.clone(),
+        };
+        Problem {
+            prompt,
+            ..problem.clone()
+        }
+    }
+
     /// The steps, each with its larger operand first where the order does not matter, in
     /// alphabetical order, and the answer: derivations that differ only in order are one key.
     /// Steps may be wrong; a response that is not a list of steps and an answer has no key.

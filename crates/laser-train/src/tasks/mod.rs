@@ -120,6 +120,10 @@ pub trait Task: Send + Sync {
     /// when the text is not a prompt of this task.
     fn canonical(&self, prompt: &str) -> Option<String>;
 
+    /// The same problem in another form, with the same answer and the same canonical form; the
+    /// problem itself where it has no other. A pure function of the problem.
+    fn paraphrase(&self, problem: &Problem) -> Problem;
+
     /// The final answer, as a key under which equal answers of several responses meet; `None`
     /// when the response breaks the format. Looks at the response alone.
     fn extract<'a>(&self, response: &'a str) -> Option<Cow<'a, str>>;

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::chain::{self, Chain};
 use super::split::{Request, Split, first_on_side};
+use super::step::Step;
 use super::{Difficulty, Limits, MaxChars, Problem, Task, TaskError};
 
 const NAME: &str = "peak";
@@ -15,6 +16,12 @@ const QUESTION: char = '^';
 /// The task; see the module.
 #[derive(Debug, Clone, Copy)]
 pub struct Peak;
+
+/// The largest value on the way.
+fn peak(steps: &[Step]) -> Option<u32> {
+    let start = steps.first()?.left;
+    Some(steps.iter().map(|step| step.result).fold(start, u32::max))
+}
 
 impl Task for Peak {
     fn name(&self) -> &'static str {
@@ -55,8 +62,7 @@ impl Task for Peak {
         let candidate = |rng: &mut _| {
             let chain = chain::random(rng, difficulty)?;
             let steps = chain.steps()?;
-            let start = steps.first()?.left;
-            let peak = steps.iter().map(|step| step.result).fold(start, u32::max);
+            let peak = peak(&steps)?;
             (steps.last()?.result < peak).then_some((chain, steps, peak))
         };
         let (chain, steps, peak) = first_on_side(&request, candidate, |c| c.0.canonical())?;
@@ -71,6 +77,10 @@ impl Task for Peak {
 
     fn canonical(&self, prompt: &str) -> Option<String> {
         Chain::parse(prompt.strip_suffix(QUESTION)?).map(|chain| chain.canonical())
+    }
+
+    fn paraphrase(&self, problem: &Problem) -> Problem {
+        chain::paraphrase(problem, QUESTION, peak)
     }
 
     fn extract<'a>(&self, response: &'a str) -> Option<Cow<'a, str>> {

@@ -133,6 +133,56 @@ fn the_split_is_a_function_of_the_prompt() {
 }
 
 #[test]
+fn a_paraphrase_is_another_prompt_on_the_same_side_with_the_same_answer() {
+    let (mut all, mut others) = (0, 0);
+    for_each_problem(40, |task, _, difficulty, problem| {
+        let other = task.paraphrase(problem);
+        assert_eq!(
+            task.canonical(&other.prompt),
+            task.canonical(&problem.prompt)
+        );
+        assert_eq!(other.gold, problem.gold);
+        assert!(
+            task.check(&other.prompt, &other.gold, &other.solution),
+            "{other:?}"
+        );
+        // Equal answers to the two views have equal keys: what is right for one is for the other.
+        assert!(task.check(&other.prompt, &other.gold, &problem.solution));
+        assert!(other.prompt.len() <= task.max_chars(difficulty.steps).prompt);
+        all += 1;
+        others += usize::from(other.prompt != problem.prompt);
+    });
+    // Where a chain begins with a subtraction there is no other form.
+    assert!(others * 10 > all * 6, "{others} of {all}");
+}
+
+#[test]
+fn paraphrases_change_the_order_of_what_may_be_in_any_order() {
+    let other = |name: &str, prompt: &str, gold: &str| {
+        let problem = Problem {
+            task: "",
+            prompt: prompt.into(),
+            gold: gold.into(),
+            solution: String::new(),
+            difficulty: 1,
+        };
+        task(name).unwrap().paraphrase(&problem).prompt
+    };
+    assert_eq!(other("arithmetic", "7+11*2-4=", "32"), "11+7*2-4=");
+    assert_eq!(other("arithmetic", "7*3=", "21"), "3*7=");
+    assert_eq!(other("arithmetic", "7-3=", "4"), "7-3=");
+    assert_eq!(other("arithmetic", "4+4=", "8"), "4+4=");
+    assert_eq!(other("peak", "2+9-4^", "11"), "9+2-4^");
+    // The start counts, and here it is the peak.
+    assert_eq!(other("peak", "5*0+1^", "5"), "5*0+1^");
+    assert_eq!(other("countdown", "3,7,12>16:", "16"), "7,12,3>16:");
+    assert_eq!(other("countdown", "4,4>8:", "8"), "4,4>8:");
+    for task in ["arithmetic", "peak", "countdown"] {
+        assert_eq!(other(task, "no problem", "1"), "no problem");
+    }
+}
+
+#[test]
 fn both_splits_have_many_problems_even_at_the_easiest() {
     for (task, fewest) in [("arithmetic", 15), ("peak", 100), ("countdown", 100)] {
         let task = super::task(task).expect("a built-in task");
