@@ -82,7 +82,10 @@ pub use aggregation::Aggregation;
 pub use average::ema;
 pub use bootstrap::{Estimate, mean, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
-pub use credit::{Credit, Tempo, TempoScale, prefix_values};
+pub use credit::{
+    Credit, Divergence, HiddenReward, InfluenceThreshold, Tempo, TempoScale, TokenStates,
+    hidden_rewards, is_mixed, position_divergence, prediction_errors, prefix_values,
+};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{

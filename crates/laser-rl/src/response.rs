@@ -19,6 +19,11 @@ pub struct ResponseView<'a> {
     pub reference: &'a [f32],
     /// log π of the same policy after a prompt with an empty question.
     pub blank: &'a [f32],
+    /// THR of each token: see [`hidden_rewards`](crate::hidden_rewards). Empty in a group that is
+    /// right or wrong throughout.
+    pub influence: &'a [f32],
+    /// D_t of each token's position: see [`position_divergence`](crate::position_divergence).
+    pub divergence: &'a [f32],
 }
 
 impl ResponseView<'_> {

@@ -38,6 +38,11 @@ pub struct Passes {
     pub reference: bool,
     /// The policy on the prompt with an empty question.
     pub blank: bool,
+    /// The policy before the step's first update: what each token does to the correct responses,
+    /// from the last hidden states of a group.
+    pub influence: bool,
+    /// The same pass: how much a group's distributions differ at each position.
+    pub divergence: bool,
 }
 
 impl Passes {
@@ -46,6 +51,8 @@ impl Passes {
         Passes {
             reference: self.reference || other.reference,
             blank: self.blank || other.blank,
+            influence: self.influence || other.influence,
+            divergence: self.divergence || other.divergence,
         }
     }
 }
@@ -85,6 +92,7 @@ impl Shaping {
         Passes {
             reference: matches!(self, Shaping::Endogenous(_)),
             blank: matches!(self, Shaping::SelfAligned(_)),
+            ..Passes::default()
         }
     }
 

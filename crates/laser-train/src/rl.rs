@@ -3,6 +3,7 @@
 mod advantages;
 mod measure;
 mod prepare;
+mod states;
 
 use std::time::Instant;
 

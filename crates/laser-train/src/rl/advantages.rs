@@ -93,6 +93,8 @@ fn view(l: &Labelled) -> ResponseView<'_> {
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,
         blank: &l.rows.blank,
+        influence: &l.rows.influence,
+        divergence: &l.rows.divergence,
     }
 }
 
