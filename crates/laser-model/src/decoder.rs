@@ -336,23 +336,62 @@ impl<B: Backend> Decoder<B> {
         rows: &[u32],
         mut see: impl FnMut(usize, &[f32]),
     ) {
-        let vocab = self.config.vocab_size;
-        let block = (MAX_LOGITS / vocab).max(8);
         let mut logits = backend.zeros(0);
-        let head = &self.packed[self.layout.head];
+        let block = self.rows_of_logits();
         for (b, rows) in rows.chunks(block).enumerate() {
-            let n = rows.len();
             self.head_rows(backend, ws, rows);
-            backend.resize(&mut logits, n * vocab);
-            backend.linear(n, &ws.head_hidden, head, None, &mut logits, false);
-            let (mut lse, mut entropy) = (vec![0.0; n], vec![0.0; n]);
-            backend.logits_stats(&logits, vocab, &mut lse, &mut entropy);
-            let mut host = vec![0.0; n * vocab];
-            backend.download(&logits, &mut host);
-            for (i, (row, lse)) in host.chunks_exact_mut(vocab).zip(lse).enumerate() {
-                row.iter_mut().for_each(|z| *z -= lse);
-                see(b * block + i, row);
-            }
+            let see = |i, row: &[f32]| see(b * block + i, row);
+            self.log_softmax(backend, &ws.head_hidden, rows.len(), &mut logits, see);
+        }
+    }
+
+    /// The same after last hidden states on the host, `[R, hidden]`, that [`Decoder::hidden`] gave:
+    /// for what needs the rows of several batches side by side. The numbers are the same.
+    ///
+    /// # Panics
+    /// If `hidden` is not whole rows.
+    pub fn distributions_of(
+        &self,
+        backend: &B,
+        hidden: &[f32],
+        mut see: impl FnMut(usize, &[f32]),
+    ) {
+        let width = self.config.hidden_size;
+        assert!(hidden.len().is_multiple_of(width), "a row is cut");
+        let (mut device, mut logits) = (backend.zeros(0), backend.zeros(0));
+        let block = self.rows_of_logits();
+        for (b, rows) in hidden.chunks(block * width).enumerate() {
+            backend.upload(rows, &mut device);
+            let see = |i, row: &[f32]| see(b * block + i, row);
+            self.log_softmax(backend, &device, rows.len() / width, &mut logits, see);
+        }
+    }
+
+    /// Rows of logits that are held at a time.
+    fn rows_of_logits(&self) -> usize {
+        (MAX_LOGITS / self.config.vocab_size).max(8)
+    }
+
+    /// Log-softmax of the head on `n` rows of hidden states, on the host, row by row.
+    fn log_softmax(
+        &self,
+        backend: &B,
+        hidden: &B::Buffer,
+        n: usize,
+        logits: &mut B::Buffer,
+        mut see: impl FnMut(usize, &[f32]),
+    ) {
+        let vocab = self.config.vocab_size;
+        backend.resize(logits, n * vocab);
+        let head = &self.packed[self.layout.head];
+        backend.linear(n, hidden, head, None, logits, false);
+        let (mut lse, mut entropy) = (vec![0.0; n], vec![0.0; n]);
+        backend.logits_stats(logits, vocab, &mut lse, &mut entropy);
+        let mut host = vec![0.0; n * vocab];
+        backend.download(logits, &mut host);
+        for (i, (row, lse)) in host.chunks_exact_mut(vocab).zip(lse).enumerate() {
+            row.iter_mut().for_each(|z| *z -= lse);
+            see(i, row);
         }
     }
 

@@ -107,6 +107,10 @@ fn whole_distributions_hold_the_bits_that_are_gathered() {
         assert_eq!(seen.len(), rows.len(), "{model}");
         let all: Vec<u32> = (0..rows.len()).flat_map(|_| 0..vocab as u32).collect();
         let gathered = d.gather(&cpu, &mut ws, rows.to_vec(), all);
+        let hidden = d.hidden(&cpu, &ws, rows.len());
+        d.distributions_of(&cpu, &hidden, |i, logp| {
+            assert_eq!(logp, seen[i], "{model}, after states on the host");
+        });
         for (i, (a, b)) in seen.concat().iter().zip(&gathered.logp).enumerate() {
             assert_eq!(a.to_bits(), b.to_bits(), "{model} {i}");
         }

@@ -3,16 +3,23 @@
 //! A credit starts from what the advantage kind, and LaSeR's mix, gave the response, so it
 //! composes with every one of them. Credits of a recipe are applied in their order.
 
+mod divergence;
+mod hidden_reward;
 mod prefix;
 mod prefix_tree;
 mod tempo;
 
 use serde::{Deserialize, Serialize};
 
+pub use divergence::{Divergence, position_divergence};
+pub use hidden_reward::{
+    HiddenReward, InfluenceThreshold, TokenStates, hidden_rewards, is_mixed, prediction_errors,
+};
 pub use prefix::{Denominator, PrefixOnly};
 pub use prefix_tree::prefix_values;
 pub use tempo::{Tempo, TempoScale};
 
+use crate::shaping::{MethodError, Passes};
 use crate::{AdvantageKind, ResponseView};
 
 /// A way to distribute the advantage of a response over its tokens.
@@ -27,6 +34,10 @@ pub enum Credit {
     NegativeOnly {},
     /// Only the first tokens of a response keep their advantage.
     Prefix(PrefixOnly),
+    /// By what a token's update does to the correct responses.
+    HiddenReward(HiddenReward),
+    /// By how much the distributions of the group differ at its position.
+    Divergence(Divergence),
 }
 
 impl Credit {
@@ -55,6 +66,8 @@ impl Credit {
                     *a = a.min(0.0);
                 }
             }
+            Credit::HiddenReward(method) => method.apply(group, tokens),
+            Credit::Divergence(method) => method.apply(group, tokens),
         }
     }
 
@@ -62,7 +75,36 @@ impl Credit {
     pub fn suits(&self, kind: AdvantageKind) -> bool {
         match self {
             Credit::Tempo(_) => !kind.needs_batch(),
-            Credit::NegativeOnly {} | Credit::Prefix(_) => true,
+            Credit::NegativeOnly {}
+            | Credit::Prefix(_)
+            | Credit::HiddenReward(_)
+            | Credit::Divergence(_) => true,
+        }
+    }
+
+    /// The passes that it reads.
+    pub fn passes(&self) -> Passes {
+        Passes {
+            influence: matches!(self, Credit::HiddenReward(_)),
+            divergence: matches!(self, Credit::Divergence(_)),
+            ..Passes::default()
+        }
+    }
+
+    /// Whether it compares the responses to a problem, so that there must be two.
+    pub fn compares(&self) -> bool {
+        matches!(self, Credit::HiddenReward(_) | Credit::Divergence(_))
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// A setting outside its range.
+    pub fn validate(&self) -> Result<(), MethodError> {
+        match self {
+            Credit::Tempo(_) | Credit::NegativeOnly {} | Credit::Prefix(_) => Ok(()),
+            Credit::HiddenReward(method) => method.validate(),
+            Credit::Divergence(method) => method.validate(),
         }
     }
 

@@ -83,7 +83,11 @@ pub use aggregation::Aggregation;
 pub use average::ema;
 pub use bootstrap::{Estimate, mean, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
-pub use credit::{Credit, Denominator, PrefixOnly, Tempo, TempoScale, prefix_values};
+pub use credit::{
+    Credit, Denominator, Divergence, HiddenReward, InfluenceThreshold, PrefixOnly, Tempo,
+    TempoScale, TokenStates, hidden_rewards, is_mixed, position_divergence, prediction_errors,
+    prefix_values,
+};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{

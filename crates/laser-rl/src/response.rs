@@ -28,6 +28,11 @@ pub struct ResponseView<'a> {
     pub reference_scores: &'a [Option<f32>],
     /// Tokens of its [prefix](crate::PrefixSchedule).
     pub prefix: usize,
+    /// THR of each token: see [`hidden_rewards`](crate::hidden_rewards). Empty in a group that is
+    /// right or wrong throughout.
+    pub influence: &'a [f32],
+    /// D_t of each token's position: see [`position_divergence`](crate::position_divergence).
+    pub divergence: &'a [f32],
 }
 
 impl ResponseView<'_> {

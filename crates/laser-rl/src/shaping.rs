@@ -51,6 +51,11 @@ pub struct Passes {
     pub reference_rewards: usize,
     /// The policy's self-rewarding scores of those.
     pub reference_scores: bool,
+    /// The policy before the step's first update: what each token does to the correct responses,
+    /// from the last hidden states of a group.
+    pub influence: bool,
+    /// The same pass: how much a group's distributions differ at each position.
+    pub divergence: bool,
 }
 
 impl Passes {
@@ -61,6 +66,8 @@ impl Passes {
             blank: self.blank || other.blank,
             reference_rewards: self.reference_rewards.max(other.reference_rewards),
             reference_scores: self.reference_scores || other.reference_scores,
+            influence: self.influence || other.influence,
+            divergence: self.divergence || other.divergence,
         }
     }
 }
@@ -107,6 +114,7 @@ impl Shaping {
                 _ => 0,
             },
             reference_scores: matches!(self, Shaping::Preference(_)) && self.needs_scores(),
+            ..Passes::default()
         }
     }
 

@@ -47,6 +47,10 @@ pub(crate) struct TokenRows {
     pub reference: Vec<f32>,
     /// log π after a prompt with an empty question, nats.
     pub blank: Vec<f32>,
+    /// THR before the step's first update; empty in a group that is right or wrong throughout.
+    pub influence: Vec<f32>,
+    /// How much the distributions of the group differ at each position, before the first update.
+    pub divergence: Vec<f32>,
     /// log π of the trainer before the step's first update, nats.
     pub old: Vec<f32>,
     /// Importance weights.

@@ -5,6 +5,7 @@ mod continuations;
 mod measure;
 mod prepare;
 mod rivals;
+mod states;
 mod views;
 
 use std::time::Instant;

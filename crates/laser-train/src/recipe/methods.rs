@@ -1,6 +1,6 @@
 //! What shapings and credits need of the rest of a recipe.
 
-use laser_rl::{Compared, Passes, Shaping};
+use laser_rl::{Compared, Credit, Passes, Shaping};
 
 use super::check::Checker;
 use super::{PartKind, Recipe, ReferenceKind};
@@ -10,7 +10,8 @@ impl Recipe {
     /// The passes over given responses that its methods read.
     pub(crate) fn passes(&self) -> Passes {
         let shapings = self.policy.shaping.iter().map(Shaping::passes);
-        shapings.fold(Passes::default(), Passes::or)
+        let credits = self.policy.credit.iter().map(Credit::passes);
+        shapings.chain(credits).fold(Passes::default(), Passes::or)
     }
 
     pub(super) fn check_methods(&self, c: &Checker) -> Result<(), TrainError> {
@@ -56,6 +57,15 @@ impl Recipe {
             }
         }
         for credit in &p.credit {
+            if let Err(e) = credit.validate() {
+                let key = format!("policy.credit.{}", e.key);
+                return c.fail(&key, e.value.to_string(), e.problem);
+            }
+            if credit.compares() && self.rollout.samples < 2 {
+                let problem =
+                    "compares the responses to a problem: rollout.samples must be at least 2";
+                return c.fail("policy.credit", format!("{credit:?}"), problem);
+            }
             if self.critic.coefficient > 0.0 {
                 let problem = "gives tokens their advantages, which a critic does already; take one of the two";
                 return c.fail("policy.credit", format!("{credit:?}"), problem);

@@ -108,6 +108,8 @@ fn view<'a>(l: &'a Labelled, rivals: Option<&'a Rivals>, prefix: usize) -> Respo
         reference_rewards: rivals.map_or(&[], |r| &r.rewards),
         reference_scores: rivals.map_or(&[], |r| &r.scores),
         prefix,
+        influence: &l.rows.influence,
+        divergence: &l.rows.divergence,
     }
 }
 

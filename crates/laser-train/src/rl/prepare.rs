@@ -46,6 +46,9 @@ impl Trainer {
         if passes.blank {
             self.read_after_nothing(step, answered)?;
         }
+        if passes.influence || passes.divergence {
+            self.compare_states(step, answered, passes)?;
+        }
         if r.policy.importance.is_none() && self.value_head.is_none() {
             return Ok(prepared);
         }
