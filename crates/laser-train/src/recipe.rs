@@ -16,6 +16,7 @@ use std::path::Path;
 use laser_model::checkpoint::WeightType;
 use laser_rl::{
     AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Shaping,
+    SupervisedLoss,
 };
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
@@ -133,6 +134,10 @@ pub struct WarmStart {
     pub self_reward_logp: f32,
     /// Weight of `(log π(z_c) − self_reward_logp)²` beside the cross entropy; 0 leaves z_c alone.
     pub self_reward_weight: f64,
+    /// What is minimised on the solutions. The cross entropy is not written out, so that a base
+    /// model is known again that was made before there was another loss.
+    #[serde(skip_serializing_if = "SupervisedLoss::is_cross_entropy")]
+    pub loss: SupervisedLoss,
     /// Optimizer.
     pub optimizer: Optimizer,
 }
@@ -422,6 +427,7 @@ impl Default for WarmStart {
             batch_size: 40,
             self_reward_logp: -15.0,
             self_reward_weight: 0.001,
+            loss: SupervisedLoss::CrossEntropy,
             optimizer: Optimizer {
                 lr: 3e-3,
                 schedule: Schedule::Cosine,
