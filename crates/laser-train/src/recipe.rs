@@ -547,6 +547,14 @@ impl Recipe {
         }
     }
 
+    /// Ids of a position beside the drawn one whose log-probabilities a loss reads, at most.
+    pub(crate) fn beside(&self) -> usize {
+        match self.is_supervised() {
+            true => self.supervised.loss.likeliest(),
+            false => self.warm_start.loss.likeliest(),
+        }
+    }
+
     /// Whether a second set of weights is kept to hold the policy against.
     pub(crate) fn needs_reference(&self) -> bool {
         !self.is_supervised()

@@ -56,7 +56,7 @@ fn tempo_credits_the_tokens_at_which_siblings_part_ways() {
 
 #[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 11] = [
         (
             &[
                 "policy.credit=[{tempo={}}]",
@@ -105,6 +105,18 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
                 "kl.reference=ema",
             ],
             "frozen base model",
+        ),
+        (
+            &["warm_start.loss={shaped={beta=-1}}"],
+            "warm_start.loss.shaped.beta = -1",
+        ),
+        (
+            &[
+                "warm_start.loss={shaped={}}",
+                "model.path=folder",
+                "model.context=0",
+            ],
+            "there is no warm start",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
         (&["policy.credit=[{tempo={by=1}}]"], "by"),

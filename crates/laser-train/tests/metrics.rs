@@ -27,7 +27,7 @@ fn documented(section: &str) -> Keys {
 }
 
 /// Recipes that between them write every key.
-const RUNS: [&[&str]; 8] = [
+const RUNS: [&[&str]; 9] = [
     &["policy.mini_batches=2"],
     &["rollout.refills=1"],
     &["reward=[{part='verifier'},{part='format'}]"],
@@ -59,6 +59,10 @@ const RUNS: [&[&str]; 8] = [
         "self_reward.alpha=0",
         "self_reward.tau=0",
         "policy.credit=[{tempo={}}]",
+    ],
+    &[
+        "method=supervised",
+        "supervised.loss={shaped={beta=0.5,far=-0.1,top_k=4}}",
     ],
 ];
 

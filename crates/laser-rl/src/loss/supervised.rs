@@ -79,9 +79,9 @@ impl SupervisedLoss {
 /// L    = − sg(π_x r(x)) log π_x − λ̃ Σ_{a ∈ TopK \ x} π_a − λ̂ Σ_{a ∉ TopK, a ≠ x} π_a
 /// ```
 ///
-/// whose gradient by the logits is −π_v (r_v − Σ_u π_u r_u). β < 0 rewards a target that is likely
-/// already less than the cross entropy does, r → 1 as π_x → 1 in every case; β > 0 keeps 1/π_x for
-/// longer. β = λ̃ = λ̂ = 0 is the cross entropy, to the bit. Because probabilities sum to one, the
+/// whose gradient by the logits is −π_v (r_v − Σ_u π_u r_u). β < 0 rewards the target more than the
+/// cross entropy does and sharpens π, β > 0 less; r → 1 as π_x → 1 in every case.
+/// β = λ̃ = λ̂ = 0 is the cross entropy, to the bit. Because probabilities sum to one, the
 /// last sum needs no more than those of the target and of the top k.
 ///
 /// Unverified: another digest of the paper prints (1/π)·(1−π)^β, which has no limit at π → 1 for

@@ -158,6 +158,13 @@ pub const METHODS: &[About] = &[
         "a pass of the base model",
     ),
     method(
+        "diversity_or_precision",
+        "supervised",
+        "arXiv 2512.22955",
+        "a warm start that sharpens or flattens the base model",
+        "a warm start",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

@@ -31,6 +31,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "spo"
     "sar"
     "endogenous"
+    "diversity_or_precision"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"
