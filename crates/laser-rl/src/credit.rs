@@ -11,7 +11,7 @@ mod tempo;
 
 use serde::{Deserialize, Serialize};
 
-pub use divergence::{Divergence, position_divergence};
+pub use divergence::{DivergenceWeight, position_divergence};
 pub use hidden_reward::{
     HiddenReward, InfluenceThreshold, TokenStates, hidden_rewards, is_mixed, prediction_errors,
 };
@@ -37,7 +37,7 @@ pub enum Credit {
     /// By what a token's update does to the correct responses.
     HiddenReward(HiddenReward),
     /// By how much the distributions of the group differ at its position.
-    Divergence(Divergence),
+    Divergence(DivergenceWeight),
 }
 
 impl Credit {

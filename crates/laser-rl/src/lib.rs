@@ -18,6 +18,7 @@
 //! | [`off_policy`] | log π of sampler and trainer | weights per token that correct for the difference |
 //! | [`aggregation`] | the lengths of the whole step | the `scale` of each response's loss |
 //! | [`loss`] | log-probabilities, advantages | policy loss, KL, NLL, each with its gradient `dlogp` |
+//! | [`distillation`] | log p of student and teacher | a divergence and its gradient; who learns from the teacher |
 //! | [`entropy`] | logits; the entropy of a step | reference gradient; an adaptive coefficient |
 //! | [`average`] | weights | their moving average |
 //! | [`verification`] | (score, correct, length) | TPR, TNR, F1, AUROC, ECE, Spearman |
@@ -60,6 +61,7 @@ pub mod average;
 pub mod calibration;
 pub mod credit;
 pub mod critic;
+pub mod distillation;
 pub mod entropy;
 pub mod evaluation;
 pub mod loss;
@@ -74,6 +76,7 @@ pub mod verification;
 pub mod voting;
 
 mod bootstrap;
+mod likeliest;
 mod pooled;
 mod prefix;
 mod response;
@@ -84,19 +87,21 @@ pub use average::ema;
 pub use bootstrap::{Estimate, mean, pooled_mean};
 pub use calibration::{Calibration, Histogram, calibration};
 pub use credit::{
-    Credit, Denominator, Divergence, HiddenReward, InfluenceThreshold, PrefixOnly, Tempo,
+    Credit, Denominator, DivergenceWeight, HiddenReward, InfluenceThreshold, PrefixOnly, Tempo,
     TempoScale, TokenStates, hidden_rewards, is_mixed, position_divergence, prediction_errors,
     prefix_values,
 };
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
+pub use distillation::{Branch, Distillation, Divergence, Lesson, Route, Support, dynamic_weights};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{
     Abstention, AdaptiveAt, EvalOptions, Evaluation, Problem, Sample, Selections, SelfVerification,
     evaluate, evaluate_selected,
 };
+pub use likeliest::likeliest;
 pub use loss::{
-    AdaptiveKl, Advantages, KlKind, NonFinite, PolicyLoss, PolicyLossStats, PpoClip, check_finite,
-    kl_in_reward, kl_penalty, nll, ppo_clip,
+    AdaptiveKl, Advantages, KlKind, NonFinite, PolicyLoss, PolicyLossStats, PpoClip, ShapedNll,
+    SupervisedLoss, check_finite, kl_in_reward, kl_penalty, nll, ppo_clip,
 };
 pub use off_policy::{ImportanceStats, ImportanceWeights, RatioBound, RatioLevel};
 pub use prefix::PrefixSchedule;

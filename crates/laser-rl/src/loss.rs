@@ -7,9 +7,11 @@
 
 mod kl;
 mod policy;
+mod supervised;
 
 pub use kl::{AdaptiveKl, KlKind, kl_in_reward, kl_penalty};
 pub use policy::{Advantages, PolicyLoss, PolicyLossStats, PpoClip, ppo_clip};
+pub use supervised::{ShapedNll, SupervisedLoss};
 
 /// Largest log-ratio (nats) that is exponentiated; beyond it, exp continues as its tangent.
 ///

@@ -169,7 +169,7 @@ fn the_loss_on_weighted_advantages_is_the_weighted_loss() {
                 ..ResponseView::default()
             })
             .collect();
-        let credit = Credit::Divergence(Divergence { alpha: c.alpha });
+        let credit = Credit::Divergence(DivergenceWeight { alpha: c.alpha });
         let kind = AdvantageKind::Grpo;
         let mut ones: Rows<f32> = c.logp.iter().map(|row| vec![1.0; row.len()]).collect();
         credit.apply(kind, &group, &c.rewards, &mut ones);

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use laser_model::{HeadGradient, Message};
-use laser_rl::nll;
+use laser_rl::SupervisedLoss;
 use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, json};
 
 use crate::TrainError;
+use crate::beside::Beside;
 use crate::files::decimal;
 use crate::recipe::{LearningRate, Optimizer};
 use crate::rl::ReinforceStep;
@@ -21,6 +22,7 @@ struct Imitation<'a> {
     problems: Vec<Problem>,
     /// Weight of the preparation of z_c, and the log-probability that it aims at, nats.
     zc: (f64, f32),
+    loss: SupervisedLoss,
     optimizer: &'a Optimizer,
     lr: f32,
     /// What to lower when the numbers break down.
@@ -30,8 +32,10 @@ struct Imitation<'a> {
 /// What a step measured.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Imitated {
-    /// Cross entropy per response token, nats.
+    /// The recipe's loss per response token, nats.
     pub loss: f64,
+    /// Cross entropy per response token, nats, where the loss is another.
+    pub cross_entropy: Option<f64>,
     /// Mean log p(z_c) after a solution, nats; none where it is not prepared.
     pub self_logp: Option<f64>,
     pub grad_norm: f64,
@@ -54,6 +58,7 @@ impl Trainer {
             step,
             problems: self.problems(stream, (step - 1) * w.batch_size as u64, w.batch_size)?,
             zc: (w.self_reward_weight, w.self_reward_logp),
+            loss: w.loss,
             optimizer: &w.optimizer,
             lr: w.optimizer.at(step, w.steps),
             key: "warm_start.optimizer.lr",
@@ -70,6 +75,7 @@ impl Trainer {
             step,
             problems: self.batch(step)?,
             zc: (s.self_reward_weight, s.self_reward_logp),
+            loss: s.loss,
             optimizer: &recipe.optimizer,
             lr: recipe.optimizer.at(step, recipe.steps),
             key: "optimizer.lr",
@@ -86,7 +92,7 @@ impl Trainer {
         })
     }
 
-    /// Cross entropy on the response tokens, plus the preparation of z_c,
+    /// The recipe's loss on the response tokens, plus the preparation of z_c,
     /// `weight · mean (log π(z_c) − target)²` one position after the end.
     fn imitate(&mut self, i: Imitation) -> Result<Imitated, TrainError> {
         let examples = self.examples(&i.problems)?;
@@ -97,8 +103,10 @@ impl Trainer {
         let zc_scale = weight / sequences.len() as f64;
         let mut result = Imitated {
             lr: i.lr,
+            cross_entropy: (!i.loss.is_cross_entropy()).then_some(0.0),
             ..Imitated::default()
         };
+        let everywhere = vec![true; sequences.len()];
         let diverged = |what: String| TrainError::Diverged {
             phase: i.phase,
             step: i.step,
@@ -106,11 +114,25 @@ impl Trainer {
             remedy: format!("lower {}", i.key),
         };
         for cut in micro_batches(&sequences, self.recipe.tokens_per_micro_batch) {
-            let (batch, g) = self.micro_batch(&sequences[cut], diverged)?;
+            let beside = Beside {
+                likeliest: i.loss.likeliest(),
+                of: &everywhere[cut.clone()],
+            };
+            let (batch, g) = self.micro_batch_beside(&sequences[cut], &beside, diverged)?;
             let mut dlogp = vec![0.0; g.logp.len()];
+            let width = g.ids.len() / g.rows.len().max(1);
             for (range, zc) in batch.responses.iter().zip(&batch.self_rewards) {
-                result.loss += nll(&g.logp[range.clone()], scale, &mut dlogp[range.clone()]);
-                if let Some(at) = *zc {
+                let own = range.start * width..range.end * width;
+                let (ids, logp) = (&g.ids[own.clone()], &g.logp[own.clone()]);
+                let tokens = range.len();
+                result.loss += i
+                    .loss
+                    .apply(ids, logp, tokens, scale, &mut dlogp[own.clone()]);
+                if let Some(sum) = &mut result.cross_entropy {
+                    let own = logp.iter().step_by(width).map(|l| f64::from(*l));
+                    *sum -= scale * own.sum::<f64>();
+                }
+                if let Some(at) = zc.map(|at| at * width) {
                     let error = g.logp[at] - target;
                     dlogp[at] = (2.0 * zc_scale * error as f64) as f32;
                     let share = g.logp[at] as f64 / sequences.len() as f64;
@@ -213,6 +235,9 @@ impl Imitated {
             "optim/grad_norm": self.grad_norm, "optim/lr": decimal(self.lr), "optim/skipped": 0,
         });
         let mut line = line.as_object().cloned().unwrap_or_default();
+        if let Some(loss) = self.cross_entropy {
+            line.insert("sft/cross_entropy".into(), json!(loss));
+        }
         if let Some(logp) = self.self_logp {
             line.insert("sft/self_logp".into(), json!(logp));
         }

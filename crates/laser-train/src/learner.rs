@@ -16,6 +16,7 @@ use laser_rollout::{
 };
 
 use crate::TrainError;
+use crate::beside::Beside;
 use crate::files::folder_atomically;
 use crate::model_files::{Adapt, ModelFiles, Source};
 use crate::optimizer::Moments;
@@ -299,15 +300,27 @@ impl Learner {
         position: SelfRewardPosition,
         diverged: impl FnOnce(String) -> TrainError,
     ) -> Result<(Batch, Gathered), TrainError> {
+        self.forward_beside(sequences, position, &Beside::default(), diverged)
+    }
+
+    /// The same, and at chosen responses the log-probabilities of the likeliest ids.
+    pub(crate) fn forward_beside(
+        &mut self,
+        sequences: &[Sequence],
+        position: SelfRewardPosition,
+        beside: &Beside,
+        diverged: impl FnOnce(String) -> TrainError,
+    ) -> Result<(Batch, Gathered), TrainError> {
         if self.monitor.cancelled() {
             self.gradients.clear(&self.cpu);
             return Err(RolloutError::Cancelled.into());
         }
         let mut batch = Batch::new(sequences, position);
-        let (rows, targets) = (take(&mut batch.rows), take(&mut batch.targets));
         let (cpu, ws) = (&self.cpu, &mut self.ws);
         self.decoder.forward(cpu, ws, &batch.ids, &batch.segments);
-        let gathered = self.decoder.gather(cpu, ws, rows, targets);
+        let ids = beside.ids(cpu, ws, &self.decoder, &mut batch);
+        let rows = take(&mut batch.rows);
+        let gathered = self.decoder.gather(cpu, ws, rows, ids);
         if let Err(e) = check_finite("log-probabilities", &gathered.logp) {
             self.gradients.clear(&self.cpu);
             return Err(diverged(e.to_string()));

@@ -7,6 +7,7 @@
 //! - [`LanguageModel`]: a model that answers and scores, without training.
 //! - [`Observer`]: how a run reports to whoever started it.
 
+mod beside;
 mod best;
 mod calibrate;
 mod critic;

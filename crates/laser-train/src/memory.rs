@@ -91,6 +91,8 @@ impl MemoryPlan {
         };
         let vocab = config.vocab_size as u64;
         let logits = LOGITS.0.max(LOGITS.1 * vocab);
+        // Of every id beside the drawn one: itself, its log-probability, the gradient of that.
+        let beside = 3 * micro * (recipe.beside() as u64).min(vocab);
         let a = config.attention;
         let token = 2 * (config.layers * a.kv_heads * a.head_dim) as u64;
         // What is sampled at once: a step's responses, or where none are, a test's.
@@ -150,6 +152,11 @@ impl MemoryPlan {
                 "activations at work",
                 micro * working as u64 + logits,
                 "lower tokens_per_micro_batch",
+            ),
+            (
+                "log-probabilities beside those of the drawn tokens",
+                beside,
+                "lower top_k of the loss that looks at them, or tokens_per_micro_batch",
             ),
             (
                 "KV cache",

@@ -17,6 +17,7 @@ use std::path::Path;
 use laser_model::checkpoint::WeightType;
 use laser_rl::{
     AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Shaping,
+    SupervisedLoss,
 };
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
@@ -135,6 +136,10 @@ pub struct WarmStart {
     pub self_reward_logp: f32,
     /// Weight of `(log π(z_c) − self_reward_logp)²` beside the cross entropy; 0 leaves z_c alone.
     pub self_reward_weight: f64,
+    /// What is minimised on the solutions. The cross entropy is not written out, so that a base
+    /// model is known again that was made before there was another loss.
+    #[serde(skip_serializing_if = "SupervisedLoss::is_cross_entropy")]
+    pub loss: SupervisedLoss,
     /// Optimizer.
     pub optimizer: Optimizer,
 }
@@ -432,6 +437,7 @@ impl Default for WarmStart {
             batch_size: 40,
             self_reward_logp: -15.0,
             self_reward_weight: 0.001,
+            loss: SupervisedLoss::CrossEntropy,
             optimizer: Optimizer {
                 lr: 3e-3,
                 schedule: Schedule::Cosine,
@@ -564,6 +570,14 @@ impl Recipe {
     /// Groups of responses in a step.
     pub(crate) fn groups(&self) -> usize {
         self.rollout.prompts * self.rollout.views
+    }
+
+    /// Ids of a position beside the drawn one whose log-probabilities a loss reads, at most.
+    pub(crate) fn beside(&self) -> usize {
+        match self.is_supervised() {
+            true => self.supervised.loss.likeliest(),
+            false => self.warm_start.loss.likeliest(),
+        }
     }
 
     /// Whether a second set of weights is kept to hold the policy against.

@@ -10,6 +10,7 @@ use laser_rollout::score::{Batch, Score, Sequence};
 use laser_rollout::{Generation, Monitor, Sampling};
 
 use crate::TrainError;
+use crate::beside::Beside;
 use crate::calibrate::Reference as Measured;
 use crate::critic::ValueHead;
 use crate::imitate::end_token;
@@ -316,8 +317,19 @@ impl Trainer {
         sequences: &[Sequence],
         diverged: impl FnOnce(String) -> TrainError,
     ) -> Result<(Batch, Gathered), TrainError> {
+        self.micro_batch_beside(sequences, &Beside::default(), diverged)
+    }
+
+    /// The same, and at chosen responses the log-probabilities of the likeliest ids.
+    pub(crate) fn micro_batch_beside(
+        &mut self,
+        sequences: &[Sequence],
+        beside: &Beside,
+        diverged: impl FnOnce(String) -> TrainError,
+    ) -> Result<(Batch, Gathered), TrainError> {
         let position = self.recipe.self_reward.position;
-        self.learner.forward(sequences, position, diverged)
+        self.learner
+            .forward_beside(sequences, position, beside, diverged)
     }
 
     /// Forgets what was accumulated for an update.

@@ -238,6 +238,18 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
         ),
         (&["rollout.views=3"], "rollout.views = 3"),
         (&["rollout.views=2", "rollout.refills=1"], "rollout.refills"),
+        (
+            &["warm_start.loss={shaped={beta=-1}}"],
+            "warm_start.loss.shaped.beta = -1",
+        ),
+        (
+            &[
+                "warm_start.loss={shaped={}}",
+                "model.path=folder",
+                "model.context=0",
+            ],
+            "there is no warm start",
+        ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
         (
             &["rollout.prefix={share=0.5}"],

@@ -27,7 +27,7 @@ fn documented(section: &str) -> Keys {
 }
 
 /// Recipes that between them write every key.
-const RUNS: [&[&str]; 8] = [
+const RUNS: &[&[&str]] = &[
     &["policy.mini_batches=2", "rollout.views=2"],
     &[
         "rollout.refills=1",
@@ -63,6 +63,10 @@ const RUNS: [&[&str]; 8] = [
         "self_reward.tau=0",
         "policy.credit=[{tempo={}}]",
         "rollout.continuations=1",
+    ],
+    &[
+        "method=supervised",
+        "supervised.loss={shaped={beta=0.5,far=-0.1,top_k=4}}",
     ],
 ];
 

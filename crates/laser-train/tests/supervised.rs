@@ -96,6 +96,70 @@ fn the_loss_falls_on_what_is_trained_on_and_on_what_is_not() {
 }
 
 #[test]
+fn a_shaped_loss_without_rewards_of_its_own_is_the_cross_entropy_and_another_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = |name: &str| dir.path().join(name);
+    let shaped = |loss: &str| sft(&[&format!("supervised.loss={{shaped={{{loss}}}}}")]);
+    train(sft(&[]), &out("plain"), None);
+    train(shaped("beta=0"), &out("same"), None);
+    assert!(weights(&out("plain"), 5) == weights(&out("same"), 5));
+    let [plain, same] = ["plain", "same"].map(|name| metrics(&out(name)));
+    for (plain, same) in plain.iter().zip(&same) {
+        assert_eq!(plain["sft/loss"], same["sft/loss"]);
+        assert_eq!(plain["sft/loss"], same["sft/cross_entropy"]);
+    }
+    // Of k likeliest ids, whatever k, the rewards of all but the target are the same.
+    let near = "beta=0.5,near=-0.1,top_k=";
+    for (k, rest) in [("0", "0"), ("3", "-0.1"), ("64", "0"), ("999", "7")] {
+        let loss = format!("{near}{k},far={rest}");
+        train(shaped(&loss), &out(k), None);
+        assert!(weights(&out(k), 5) != weights(&out("plain"), 5), "{k}");
+        let [zero, this] = ["0", k].map(|k| number(&metrics(&out(k))[4]["sft/cross_entropy"]));
+        assert!((zero - this).abs() < 1e-3, "{k}: {zero} {this}");
+    }
+}
+
+#[test]
+fn a_shaped_loss_gives_the_same_bits_whatever_the_threads_and_micro_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    let loss = "supervised.loss={shaped={beta=-0.25,near=0.1,far=-0.1,top_k=5}}";
+    let zc = "self_reward.token='<|self_reward|>'";
+    let settings = [loss, zc, "supervised.self_reward_weight=0.01"];
+    train(sft(&settings), &one, None);
+    let other = [&settings[..], &["tokens_per_micro_batch=40"]].concat();
+    let options = laser_train::RunOptions {
+        threads: 2,
+        ..options(&two)
+    };
+    run(sft(&other), options).unwrap();
+    assert_same_run(&one, &two, 5, "shaped");
+}
+
+#[test]
+fn a_warm_start_with_a_shaped_loss_makes_another_base_model_and_learns() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, shaped) = (dir.path().join("plain"), dir.path().join("shaped"));
+    let loss = "warm_start.loss={shaped={beta=-0.25}}";
+    train(recipe(&[]), &plain, None);
+    train(recipe(&[loss]), &shaped, None);
+    let warm: Vec<Value> = metrics(&shaped)
+        .into_iter()
+        .filter(|line| line["phase"] == "sft")
+        .collect();
+    let [first, last] = [0, warm.len() - 1].map(|i| number(&warm[i]["sft/cross_entropy"]));
+    assert!(last < 0.7 * first, "{first} {last}");
+    assert!(weights(&plain, 5) != weights(&shaped, 5));
+    // A base model of the cross entropy is not one of this recipe.
+    let options = laser_train::RunOptions {
+        base: Some(plain.join("base")),
+        ..options(&dir.path().join("other"))
+    };
+    let error = run(recipe(&[loss]), options).unwrap_err().to_string();
+    assert!(error.contains("no base model of this recipe"), "{error}");
+}
+
+#[test]
 fn the_first_step_is_that_of_pytorch_with_and_without_a_chat_template() {
     let golden: Value = serde_json::from_str(include_str!("supervised/golden.json")).unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -27,18 +27,18 @@ const BOUND: f64 = 11.0;
 /// is not weighed here.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Divergence {
+pub struct DivergenceWeight {
     /// α, at least 1.
     pub alpha: f64,
 }
 
-impl Default for Divergence {
+impl Default for DivergenceWeight {
     fn default() -> Self {
-        Divergence { alpha: 1.7 }
+        DivergenceWeight { alpha: 1.7 }
     }
 }
 
-impl Divergence {
+impl DivergenceWeight {
     pub(super) fn apply(&self, group: &[ResponseView], tokens: &mut [Vec<f32>]) {
         // The longest response has all positions.
         let all = group.iter().flat_map(|r| r.divergence);

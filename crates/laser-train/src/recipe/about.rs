@@ -179,6 +179,13 @@ pub const METHODS: &[About] = &[
         "a paraphrase of each problem",
     ),
     method(
+        "diversity_or_precision",
+        "supervised",
+        "arXiv 2512.22955",
+        "a warm start that sharpens or flattens the base model",
+        "a warm start",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

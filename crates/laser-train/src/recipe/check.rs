@@ -310,6 +310,25 @@ impl Recipe {
             let problem = "there is no token to prepare; name self_reward.token, or set this to 0";
             return c.fail(key, weight.to_string(), problem);
         }
+        for (table, loss) in [
+            ("supervised", &s.loss),
+            ("warm_start", &self.warm_start.loss),
+        ] {
+            if let Err(e) = loss.validate() {
+                let key = format!("{table}.loss.{}", e.key);
+                return c.fail(&key, e.value.to_string(), e.problem);
+            }
+        }
+        if !self.warm_start.loss.is_cross_entropy()
+            && (self.is_supervised() || !self.model.path.is_empty())
+        {
+            let problem = "there is no warm start whose loss it could be: take model.path = \"\", or train by method = \"supervised\" with supervised.loss first";
+            return c.fail(
+                "warm_start.loss",
+                format!("{:?}", self.warm_start.loss),
+                problem,
+            );
+        }
         Ok(())
     }
 

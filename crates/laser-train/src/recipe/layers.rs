@@ -34,6 +34,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "par"
     "pppo"
     "co_reward"
+    "diversity_or_precision"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"

@@ -1,5 +1,6 @@
 //! What kind of training a recipe is, and the keys of imitation.
 
+use laser_rl::SupervisedLoss;
 use serde::{Deserialize, Serialize};
 
 /// How the model learns.
@@ -13,7 +14,7 @@ pub enum Method {
     Supervised,
 }
 
-/// Imitation: cross entropy on the tokens of written responses, their end token included.
+/// Imitation: a loss on the tokens of written responses, their end token included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Supervised {
@@ -26,6 +27,10 @@ pub struct Supervised {
     pub self_reward_logp: f32,
     /// Weight of `(log π(z_c) − self_reward_logp)²` beside the cross entropy; 0 leaves z_c alone.
     pub self_reward_weight: f64,
+    /// What is minimised. The cross entropy is not written out, so that a run is known again that
+    /// was begun before there was another loss.
+    #[serde(skip_serializing_if = "SupervisedLoss::is_cross_entropy")]
+    pub loss: SupervisedLoss,
 }
 
 impl Supervised {
@@ -43,6 +48,7 @@ impl Default for Supervised {
             batch_size: 32,
             self_reward_logp: -15.0,
             self_reward_weight: 0.0,
+            loss: SupervisedLoss::CrossEntropy,
         }
     }
 }

@@ -32,7 +32,7 @@ fn weights(group: &[Vec<Vec<f32>>], alpha: f64) -> Vec<Vec<f32>> {
     };
     let views: Vec<ResponseView> = group.iter().map(view).collect();
     let mut tokens: Vec<Vec<f32>> = group.iter().map(|r| vec![1.0; r.len()]).collect();
-    Divergence { alpha }.apply(&views, &mut tokens);
+    DivergenceWeight { alpha }.apply(&views, &mut tokens);
     tokens
 }
 
@@ -101,7 +101,7 @@ fn differences_of_log_probabilities_are_bounded() {
 
 #[test]
 fn an_alpha_below_one_is_named() {
-    let named = |alpha| Divergence { alpha }.validate().err().map(|e| e.key);
+    let named = |alpha| DivergenceWeight { alpha }.validate().err().map(|e| e.key);
     assert_eq!(named(1.0), None);
     for alpha in [0.5, f64::NAN, f64::INFINITY] {
         assert_eq!(named(alpha), Some("divergence.alpha"));
