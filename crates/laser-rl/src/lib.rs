@@ -9,6 +9,7 @@
 //! | module | from | to |
 //! |---|---|---|
 //! | [`reward`] | lengths of responses | parts of the reward that shape the length |
+//! | [`likelihood`] | log π of the gold answer after a response | its reward; the loss on the answer |
 //! | [`selection`] | rewards, what was truncated | which groups and responses to learn from |
 //! | [`shaping`] | the rewards of a step | other rewards: brevity, win rates, likelihoods |
 //! | [`advantage`] | the rewards of a group or batch | an advantage per response; whitening |
@@ -64,6 +65,7 @@ pub mod critic;
 pub mod distillation;
 pub mod entropy;
 pub mod evaluation;
+pub mod likelihood;
 pub mod loss;
 pub mod off_policy;
 pub mod reward;
@@ -99,6 +101,7 @@ pub use evaluation::{
     evaluate, evaluate_selected,
 };
 pub use likeliest::likeliest;
+pub use likelihood::Likelihood;
 pub use loss::{
     AdaptiveKl, Advantages, KlKind, NonFinite, PolicyLoss, PolicyLossStats, PpoClip, ShapedNll,
     SupervisedLoss, check_finite, kl_in_reward, kl_penalty, nll, ppo_clip,
