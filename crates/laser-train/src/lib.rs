@@ -34,6 +34,7 @@ mod reward;
 mod rl;
 mod run;
 mod save;
+mod self_judge;
 mod smells;
 mod snapshot;
 pub mod tasks;

@@ -550,11 +550,13 @@ impl Recipe {
         }
     }
 
-    /// Most tokens that a step can sample: responses, continuations, those of the base model.
+    /// Most tokens that a step can sample: responses, continuations, those of the base model,
+    /// judgements.
     pub(crate) fn sampled_tokens(&self) -> usize {
         let r = &self.rollout;
         let own = self.responses() * (1 + r.continuations);
-        (own + r.prompts * self.passes().reference_rewards) * r.max_new_tokens
+        let judged = self.responses() * self.judgement_tokens();
+        (own + r.prompts * self.passes().reference_rewards) * r.max_new_tokens + judged
     }
 
     /// Whether a second set of weights is kept to hold the policy against.

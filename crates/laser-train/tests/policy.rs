@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 25] = [
+const VARIANTS: [(&str, &[&str]); 26] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -151,6 +151,12 @@ const VARIANTS: [(&str, &[&str]); 25] = [
     (
         "continuations",
         &["rollout.continuations=3", "rollout.refills=1"],
+    ),
+    (
+        "self_judge",
+        &[
+            "reward=[{part='verifier'},{part='self_judge',prompt='{{ prompt }}{{ response }}?',max_tokens=4,temperature=1}]",
+        ],
     ),
     (
         "win_rate",

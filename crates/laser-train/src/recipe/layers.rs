@@ -33,6 +33,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "endogenous"
     "par"
     "pppo"
+    "ssr_zero"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"
