@@ -242,4 +242,18 @@ mod tests {
         assert_eq!(lost(&text, "how good is it, 0-100?").unwrap(), "");
         assert_eq!(lost(&text, "Rate It!\n").unwrap(), "RI!\n");
     }
+    #[test]
+    fn the_question_of_the_recipe_can_be_put_to_the_model_of_the_demo() {
+        let text = Text::from_parts(crate::demo::tokenizer_json().as_bytes(), None, None).unwrap();
+        let file = crate::recipe::built_in("ssr_zero").unwrap();
+        let recipe = crate::Recipe::parse("ssr_zero", file, &[]).unwrap();
+        let context = recipe.model.context;
+        let problems = Problems::new(&recipe, &text, context).unwrap();
+        let aside = SelfJudge::new(&recipe.reward[0])
+            .unwrap()
+            .check(&text, &problems)
+            .unwrap();
+        let longest = problems.longest_prompt(&text).unwrap() + recipe.rollout.max_new_tokens;
+        assert!(longest + aside <= context, "{longest} + {aside}");
+    }
 }
