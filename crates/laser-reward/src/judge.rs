@@ -1,15 +1,18 @@
 //! A language model behind an OpenAI-compatible endpoint that judges responses.
 
+mod question;
+mod verdict;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use minijinja::{Environment, UndefinedBehavior};
-use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::answer::{excerpt, object, usable};
+use crate::answer::{excerpt, object};
 use crate::http::Client;
 use crate::{Endpoint, Item, RewardError, Scorer};
+pub use question::Question;
+pub use verdict::VerdictRule;
 
 /// What a judge is asked, and how its words become a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +37,6 @@ pub struct JudgeSettings {
     pub max_tokens: Option<u64>,
 }
 
-const TEMPLATE: &str = "prompt";
-
 impl JudgeSettings {
     /// Checks template and rule without an endpoint.
     ///
@@ -43,122 +44,24 @@ impl JudgeSettings {
     /// [`RewardError::Setting`], with the key.
     pub fn check(&self) -> Result<(), RewardError> {
         self.endpoint.check()?;
-        let template = self.template()?;
-        // Both cases, so that a template that stumbles over one shows it before a run.
-        for extracted in [Some("2".to_owned()), None] {
-            let item = Item {
-                prompt: "1+1=".into(),
-                response: "2".into(),
-                gold: "2".into(),
-                correct: extracted.is_some(),
-                extracted,
-                finish: "stop",
-                length: 2,
-            };
-            self.rendered(&template, &item)?;
-        }
+        self.question()?;
         self.rule().map(drop)
     }
 
-    fn error(&self, key: &'static str, problem: impl ToString) -> RewardError {
-        RewardError::Setting {
-            part: self.endpoint.name.clone(),
-            key,
-            problem: problem.to_string(),
-        }
+    fn question(&self) -> Result<Question, RewardError> {
+        Question::new(&self.endpoint.name, &self.prompt)
     }
 
-    fn template(&self) -> Result<Environment<'static>, RewardError> {
-        let mut environment = Environment::new();
-        // A name that is no field is a mistake, not an empty text.
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment
-            .add_template_owned(TEMPLATE, self.prompt.clone())
-            .map_err(|e| self.error("prompt", explained(&e)))?;
-        Ok(environment)
-    }
-
-    fn rendered(
-        &self,
-        environment: &Environment<'static>,
-        item: &Item,
-    ) -> Result<String, RewardError> {
-        environment
-            .get_template(TEMPLATE)
-            .and_then(|template| template.render(minijinja::value::Serde(item)))
-            .map_err(|e| self.error("prompt", explained(&e)))
-    }
-
-    fn rule(&self) -> Result<Rule, RewardError> {
-        let pattern = Regex::new(&self.pattern).map_err(|e| self.error("pattern", e))?;
-        if pattern.captures_len() > 2 {
-            let problem = "has more than one group; write (?:…) for those that are not the verdict";
-            return Err(self.error("pattern", problem));
-        }
-        if let Some((word, x)) = self.words.iter().find(|(_, x)| !usable(**x)) {
-            return Err(self.error("words", format!("{word} = {x} is not a finite number")));
-        }
-        let lower = |(word, x): (&String, &f64)| (word.trim().to_lowercase(), *x);
-        Ok(Rule {
-            pattern,
-            words: self.words.iter().map(lower).collect(),
-        })
-    }
-}
-
-fn explained(error: &minijinja::Error) -> String {
-    format!("{error}; the fields are prompt, response, gold, extracted, correct, finish, length")
-}
-
-/// From the words of a judge to a number.
-struct Rule {
-    pattern: Regex,
-    /// In lower case.
-    words: BTreeMap<String, f64>,
-}
-
-impl Rule {
-    fn number(&self, words: &str) -> Result<f64, String> {
-        let unreadable = |what: &str| {
-            Err(format!(
-                "{what} in the judge's answer `{}`; say in prompt how the answer must end, or change pattern or words",
-                excerpt(words)
-            ))
-        };
-        // Judges think first: the last match is the verdict.
-        let Some(found) = self.pattern.captures_iter(words).last() else {
-            return unreadable("pattern finds nothing");
-        };
-        let Some(verdict) = (if self.pattern.captures_len() > 1 {
-            found.get(1)
-        } else {
-            found.get(0)
-        }) else {
-            return unreadable("the group of pattern is not a part of the match");
-        };
-        let verdict = verdict.as_str().trim();
-        let number = match self.words.is_empty() {
-            true => verdict.parse().ok().filter(|x| usable(*x)),
-            false => self.words.get(&verdict.to_lowercase()).copied(),
-        };
-        match number {
-            Some(number) => Ok(number),
-            None if self.words.is_empty() => {
-                unreadable(&format!("the verdict `{}` is no number", excerpt(verdict)))
-            }
-            None => unreadable(&format!(
-                "the verdict `{}` is none of the words",
-                excerpt(verdict)
-            )),
-        }
+    fn rule(&self) -> Result<VerdictRule, RewardError> {
+        VerdictRule::new(&self.endpoint.name, &self.pattern, &self.words)
     }
 }
 
 /// Scores responses by asking a language model about each.
 pub struct Judge {
     settings: JudgeSettings,
-    template: Environment<'static>,
-    rule: Arc<Rule>,
+    question: Question,
+    rule: Arc<VerdictRule>,
     client: Client,
 }
 
@@ -175,7 +78,7 @@ impl Judge {
             false => url + "/chat/completions",
         };
         Ok(Judge {
-            template: settings.template()?,
+            question: settings.question()?,
             rule: Arc::new(settings.rule()?),
             client: Client::new(settings.endpoint.clone())?,
             settings,
@@ -188,7 +91,7 @@ impl Judge {
         if !s.system.is_empty() {
             messages.push(json!({"role": "system", "content": s.system}));
         }
-        let prompt = s.rendered(&self.template, item)?;
+        let prompt = self.question.ask(item)?;
         messages.push(json!({"role": "user", "content": prompt}));
         let mut body = json!({
             "model": s.model, "messages": messages, "temperature": s.temperature, "stream": false,

@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use command::{Command, CommandSettings};
 pub use error::RewardError;
 pub use http::{Endpoint, Http};
-pub use judge::{Judge, JudgeSettings};
+pub use judge::{Judge, JudgeSettings, Question, VerdictRule};
 
 /// A response as a scorer sees it: the fields of a line of the protocol, and the variables of a
 /// judge's prompt.

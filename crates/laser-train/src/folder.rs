@@ -48,7 +48,7 @@ pub(crate) enum Found {
     /// No checkpoint to go on from.
     Nothing,
     /// A part of it.
-    Checkpoint(Checkpoint, State),
+    Checkpoint(Checkpoint, Box<State>),
     /// All of it, up to this step.
     Finished(u64),
 }
@@ -122,7 +122,7 @@ impl Folder {
         self.refuse_to_continue(&checkpoint, &state, recipe)?;
         match self.is_finished(recipe, state.step)? {
             true => Ok(Found::Finished(state.step)),
-            false => Ok(Found::Checkpoint(checkpoint, state)),
+            false => Ok(Found::Checkpoint(checkpoint, state.into())),
         }
     }
 

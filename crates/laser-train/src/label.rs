@@ -35,6 +35,9 @@ pub(crate) struct Labelled {
     pub continued: usize,
     /// Tokens that were sampled because of it, beside its own: continuations, judgements.
     pub aside: usize,
+    /// Judgements by the policy itself that were asked for, and those of them that no number could
+    /// be read from.
+    pub judgements: [usize; 2],
     /// How r_s comes from log π(z_c), where there is one.
     pub rule: Option<SelfReward>,
     pub rows: TokenRows,
@@ -136,6 +139,7 @@ pub(crate) fn label(
                 parts: Vec::new(),
                 continued: 0,
                 aside: 0,
+                judgements: [0; 2],
             })
         })
         .collect()

@@ -35,6 +35,7 @@ mod reward;
 mod rl;
 mod run;
 mod save;
+mod self_judge;
 mod smells;
 mod snapshot;
 pub mod tasks;

@@ -208,6 +208,50 @@ impl Problems {
         }
     }
 
+    /// A question to the model beside its problems: through the chat template where the problems
+    /// go through it, with an own message of the system, or as a plain text.
+    pub(crate) fn question_ids(
+        &self,
+        text: &Text,
+        system: &str,
+        question: &str,
+    ) -> Result<Vec<u32>, ModelError> {
+        let parts = [("system", system), ("user", question)];
+        let parts = parts.into_iter().filter(|(_, words)| !words.is_empty());
+        match self {
+            Problems::Files(files) if files.chat => {
+                let message = |(role, content): (&str, &str)| Message {
+                    role: role.into(),
+                    content: content.into(),
+                };
+                let messages: Vec<Message> = parts.map(message).collect();
+                let arguments = &files.settings.template_arguments;
+                encode(text, &text.render_with(&messages, true, arguments)?, true)
+            }
+            Problems::Files(_) | Problems::Tasks(_) => {
+                let parts: Vec<&str> = parts.map(|(_, words)| words).collect();
+                // As the problems of each kind are written; the tasks' vocabulary has no lines.
+                match self {
+                    Problems::Files(_) => text.encode_plain(&parts.join("\n\n")),
+                    Problems::Tasks(_) => text.encode(&parts.join(" ")),
+                }
+            }
+        }
+    }
+
+    /// The tokens of the longest prompt to train on; of the tasks a bound, for characters.
+    pub(crate) fn longest_prompt(&self, text: &Text) -> Result<usize, TrainError> {
+        let files = match self {
+            Problems::Tasks(mixture) => return Ok(mixture.max_chars().prompt),
+            Problems::Files(files) => files,
+        };
+        let mut longest = 0;
+        for p in files.data.train.iter().flat_map(|side| side.problems()) {
+            longest = longest.max(prompt_ids(text, p, &files.settings, files.chat)?.len());
+        }
+        Ok(longest)
+    }
+
     /// The context that the longest problem of the files needs, its response included, in tokens.
     pub(crate) fn context(&self, text: &Text, recipe: &Recipe) -> Result<usize, TrainError> {
         let Problems::Files(files) = self else {

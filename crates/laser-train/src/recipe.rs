@@ -560,11 +560,13 @@ impl Recipe {
         }
     }
 
-    /// Most tokens that a step can sample: responses, continuations, those of the base model.
+    /// Most tokens that a step can sample: responses, continuations, those of the base model,
+    /// judgements.
     pub(crate) fn sampled_tokens(&self) -> usize {
         let r = &self.rollout;
         let own = self.responses() * (1 + r.continuations);
-        (own + self.groups() * self.passes().reference_rewards) * r.max_new_tokens
+        let judged = self.responses() * self.judgement_tokens();
+        (own + self.groups() * self.passes().reference_rewards) * r.max_new_tokens + judged
     }
 
     /// Groups of responses in a step.

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use laser_model::Text;
 use laser_reward::{Command, Http, Item, Judge, RewardError, Scorer};
 use laser_rl::length_reward;
-use laser_rollout::{Monitor, RolloutError};
+use laser_rollout::RolloutError;
 
 use crate::TrainError;
 use crate::files::decimal;
 use crate::label::Labelled;
+use crate::problems::Problems;
 use crate::recipe::{PartKind, RewardPart};
+use crate::self_judge::{Asked, SelfJudge};
 use crate::tasks::Problem;
 use crate::trainer::Answered;
 
@@ -26,6 +29,7 @@ enum Kind {
     Verifier,
     Format { gate: bool },
     Length,
+    SelfJudge(Box<SelfJudge>),
     External(Box<dyn Scorer>),
 }
 
@@ -46,6 +50,7 @@ impl Rewards {
                         Kind::External(Box::new(Command::start(p.command_settings())?))
                     }
                     PartKind::Http => Kind::External(Box::new(Http::new(p.endpoint())?)),
+                    PartKind::SelfJudge => Kind::SelfJudge(Box::new(SelfJudge::new(p)?)),
                     PartKind::Judge => Kind::External(Box::new(Judge::new(p.judge_settings())?)),
                 },
             })
@@ -54,23 +59,39 @@ impl Rewards {
         Ok(Rewards(parts))
     }
 
-    /// Gives the responses to problems their reward and its parts. All groups are scored at once,
+    /// Checks that the policy can be asked what the parts ask it. Returns the most tokens that a
+    /// judgement takes beside the problem's prompt and the response; 0 where none is asked for.
+    pub(crate) fn judgement_tokens(
+        &self,
+        text: &Text,
+        problems: &Problems,
+    ) -> Result<usize, TrainError> {
+        let mut most = 0;
+        for part in &self.0 {
+            if let Kind::SelfJudge(judge) = &part.kind {
+                most = most.max(judge.check(text, problems)?);
+            }
+        }
+        Ok(most)
+    }
+
+    /// Gives the responses to problems their reward and its parts. `by` is the policy. All groups are scored at once,
     /// in their order, so that nothing depends on how the work is divided.
     pub(crate) fn apply(
         &mut self,
         problems: &[Problem],
         answered: &mut [Answered],
-        monitor: &Monitor,
+        by: Asked,
     ) -> Result<(), TrainError> {
-        let external = |p: &Part| matches!(p.kind, Kind::External(_));
-        let items = match self.0.iter().any(external) {
+        let reads = |p: &Part| matches!(p.kind, Kind::External(_) | Kind::SelfJudge(_));
+        let items = match self.0.iter().any(reads) {
             true => items(problems, answered),
             false => Vec::new(),
         };
         let values = self
             .0
             .iter_mut()
-            .map(|part| part.values(answered, &items, monitor))
+            .map(|part| part.values(answered, &items, by))
             .collect::<Result<Vec<_>, _>>()?;
         let alone = matches!(
             self.0[..],
@@ -95,9 +116,9 @@ impl Part {
     /// Its value for each response, in order.
     fn values(
         &mut self,
-        answered: &[Answered],
+        answered: &mut [Answered],
         items: &[Item],
-        monitor: &Monitor,
+        by: Asked,
     ) -> Result<Vec<f64>, TrainError> {
         let each = |f: &dyn Fn(&Labelled) -> bool| {
             let all = answered.iter().flat_map(|(_, group)| group);
@@ -115,7 +136,12 @@ impl Part {
                 })
                 .map(decimal)
                 .collect(),
+            Kind::SelfJudge(judge) => {
+                let responses = answered.iter_mut().flat_map(|(_, group)| group);
+                judge.rate(items, &mut responses.collect::<Vec<_>>(), by)?
+            }
             Kind::External(scorer) => {
+                let monitor = &by.learner.monitor;
                 scorer
                     .score(items, &|| monitor.cancelled())
                     .map_err(|e| match e {

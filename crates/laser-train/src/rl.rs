@@ -26,6 +26,7 @@ use crate::critic::ValueHead;
 use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
+use crate::self_judge::Asked;
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
 use rivals::Rivals;
@@ -264,10 +265,25 @@ impl Trainer {
         if views > 1 {
             number_answers(problems, &mut answered, views);
         }
-        self.rewards
-            .apply(problems, &mut answered, &self.learner.monitor)?;
+        self.reward(problems, &mut answered, seed)?;
         self.continue_prefixes(problems, &mut answered, seed)?;
         Ok(answered)
+    }
+
+    /// Gives responses their rewards. `seed` names the randomness of what is sampled for them.
+    fn reward(
+        &mut self,
+        problems: &[Problem],
+        answered: &mut [Answered],
+        seed: [u64; 2],
+    ) -> Result<(), TrainError> {
+        let policy = Asked {
+            learner: &self.learner,
+            problems: &self.problems,
+            zc: self.zc,
+            seed: [Stream::Judgement.seed(seed[0]), seed[1]],
+        };
+        self.rewards.apply(problems, answered, policy)
     }
 
     /// The reference of the next step.

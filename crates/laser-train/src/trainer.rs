@@ -46,6 +46,8 @@ pub(crate) enum Stream {
     Reference = 8,
     /// Continuations of the prefixes of a step's responses.
     Continuation = 9,
+    /// Judgements of the policy on its own responses.
+    Judgement = 10,
 }
 
 impl Stream {
@@ -107,11 +109,33 @@ impl Trainer {
         };
         let problems = Problems::new(&recipe, &source.text, source.config.max_positions)?;
         let end = end_token(&source.text, &source.eos, problems.is_chat())?;
+        let rewards = Rewards::start(match recipe.is_supervised() {
+            true => &[],
+            false => &recipe.reward,
+        })?;
+        // Of a response that is judged, and of the judgement.
+        let judged = match rewards.judgement_tokens(&source.text, &problems)? {
+            0 => 0,
+            aside => problems
+                .longest_prompt(&source.text)?
+                .saturating_add(recipe.rollout.max_new_tokens)
+                .saturating_add(aside),
+        };
         let context = match recipe.model.context {
-            0 => problems.context(&source.text, &recipe)?,
+            0 => problems.context(&source.text, &recipe)?.max(judged),
             context => context,
         }
         .min(source.config.max_positions);
+        if judged > context {
+            return Err(TrainError::Value {
+                place: format!("recipe {}", recipe.name),
+                key: "model.context".into(),
+                value: context.to_string(),
+                problem: format!(
+                    "a question about a response, with the problem, the response and the judgement, takes up to {judged} tokens; raise it, or shorten the prompt or max_tokens of the self_judge"
+                ),
+            });
+        }
         let (seed, settings) = (
             Stream::Adapter.seed(recipe.seed),
             LearnerSettings {
@@ -142,10 +166,7 @@ impl Trainer {
             reference: None,
             problems,
             end,
-            rewards: Rewards::start(match recipe.is_supervised() {
-                true => &[],
-                false => &recipe.reward,
-            })?,
+            rewards,
             recipe,
             learner,
             memory,

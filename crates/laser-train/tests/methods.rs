@@ -22,6 +22,11 @@ fn settings_without_effect_leave_the_run_as_it_is() {
         ("mild", "policy.shaping=[{grpo_lambda={share=1,alpha=0}}]"),
         ("unaligned", "policy.shaping=[{self_aligned={alpha=0}}]"),
         ("verified", "policy.shaping=[{endogenous={keep=1,scale=0}}]"),
+        // Judged, but for nothing.
+        (
+            "judged",
+            "reward=[{part='verifier'},{part='self_judge',weight=0,prompt='{{ response }}?',max_tokens=2}]",
+        ),
         // Scores count once the advantage mix begins, which is after the last step here.
         ("late", "policy.shaping=[{win_rate={}}]"),
         // The base model answers from a stream of its own.
@@ -86,8 +91,8 @@ fn a_reward_counts_a_response_and_its_right_continuations_and_the_prefix_grows()
         assert!((0.0..=1.0).contains(&right));
         let mean = number("reward/verifier") + 3.0 * right;
         assert!((number("reward/mean") - mean).abs() < 1e-6, "{line}");
-        // Of responses of few tokens, one each.
-        assert!(number("policy/credited_tokens") > 0.5, "{line}");
+        // In a group of equal rewards nothing changes.
+        assert!(number("policy/credited_tokens") > 0.0, "{line}");
         assert!(line["tokens"]["rollout"].as_u64() > line["tokens"]["train"].as_u64());
     }
 }
@@ -95,10 +100,12 @@ fn a_reward_counts_a_response_and_its_right_continuations_and_the_prefix_grows()
 #[test]
 fn an_interrupted_run_with_prefixes_goes_on_as_if_nothing_had_happened() {
     let dir = tempfile::tempdir().unwrap();
-    let whole = dir.path().join("whole");
+    let (made, whole) = (dir.path().join("made"), dir.path().join("whole"));
+    train(recipe(&["steps=1"]), &made, None);
+    let base = made.join("base");
     // A test after every step, so that the share moves.
     let settings = [&PREFIXES[..], &["evaluation.every=1"]].concat();
-    train(recipe(&settings), &whole, None);
+    train(recipe(&settings), &whole, Some(&base));
     let shares: Vec<f64> = rl_metrics(&whole)
         .iter()
         .map(|line| line["rollout/prefix_share"].as_f64().unwrap())
@@ -106,12 +113,50 @@ fn an_interrupted_run_with_prefixes_goes_on_as_if_nothing_had_happened() {
     assert!(shares[4] > shares[0], "{shares:?}");
     let parts = dir.path().join("parts");
     let begin = laser_train::RunOptions {
-        base: Some(whole.join("base")),
+        base: Some(base),
         ..options(&parts)
     };
     interrupted(recipe(&settings), begin, laser_train::Phase::Train, 3);
     run(recipe(&settings), resuming(&parts)).unwrap();
     assert_same_run(&whole, &parts, 5, "prefixes");
+}
+
+#[test]
+fn a_judge_that_cannot_be_asked_is_refused_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = |part: &str| {
+        let settings = [format!("reward=[{{part='self_judge',{part}}}]")];
+        let recipe = recipe(&settings.each_ref().map(String::as_str));
+        run(recipe, options(dir.path())).unwrap_err().to_string()
+    };
+    let e = error("prompt='Rate {{ response }}'");
+    assert!(e.contains("prompt") && e.contains("\"R\""), "{e}");
+    let e = error("prompt='{{ response }}',max_tokens=2,system='Be strict.'");
+    assert!(e.contains("system") && e.contains("\"B\""), "{e}");
+    let e = error("prompt='{{ response }}',max_tokens=16");
+    assert!(e.contains("model.context = 32"), "{e}");
+    assert!(tree(dir.path()).is_empty());
+}
+
+#[test]
+fn a_policy_that_rates_itself_learns_from_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    // A model of arithmetic goes on writing numbers.
+    let settings =
+        ["reward=[{part='self_judge',prompt='{{ prompt }}{{ response }}',max_tokens=4}]"];
+    train(recipe(&settings), dir.path(), None);
+    for line in rl_metrics(dir.path()) {
+        let number = |key: &str| line[key].as_f64().unwrap();
+        let difference = number("reward/mean") - number("reward/self_judge");
+        assert!(difference.abs() < 1e-6, "{line}");
+        assert!((0.0..=1.0).contains(&number("reward/self_judge")), "{line}");
+        let unreadable = &line["self_judge/unreadable"];
+        assert!(unreadable.is_null() || (0.0..=1.0).contains(&unreadable.as_f64().unwrap()));
+    }
+    let samples = rows(dir.path().join("samples/step-1.jsonl"));
+    for row in samples.iter().filter(|row| row.extracted.is_none()) {
+        assert_eq!(row.reward_parts["self_judge"], 0.0);
+    }
 }
 
 #[test]
@@ -251,6 +296,23 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
             "there is no warm start",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
+        (&["reward=[{part='self_judge'}]"], "needs the key prompt"),
+        (&["reward=[{part='self_judge',prompt=' '}]"], "asks nothing"),
+        (
+            &[
+                "policy.shaping=[{preference={}}]",
+                "rollout.continuations=1",
+            ],
+            "rollout.continuations = 1",
+        ),
+        (
+            &["reward=[{part='self_judge',prompt='{{ answer }}'}]"],
+            "the fields are",
+        ),
+        (
+            &["reward=[{part='self_judge',prompt='{{ response }}',url='http://h'}]"],
+            "not a key of part = \"self_judge\"",
+        ),
         (
             &["rollout.prefix={share=0.5}"],
             "nothing reads the prefixes",

@@ -33,7 +33,9 @@ const RUNS: &[&[&str]] = &[
         "rollout.refills=1",
         "policy.shaping=[{preference={of='self_reward'}}]",
     ],
-    &["reward=[{part='verifier'},{part='format'}]"],
+    &[
+        "reward=[{part='verifier'},{part='format'},{part='self_judge',name='format-2',weight=0,prompt='{{ response }}?',max_tokens=2}]",
+    ],
     &[
         "policy.advantage=no_baseline",
         "critic.coefficient=0.5",
@@ -88,6 +90,7 @@ fn every_key_that_a_run_writes_is_documented_and_the_reverse() {
     // Only a run on files has epochs: tests/supervised.rs.
     assert!(metrics.insert("data/epoch".into()));
     assert!(metrics.remove("reward/format") && metrics.insert("reward/<name>".into()));
+    assert!(metrics.remove("reward/format-2"));
     let mut expected = documented("metrics.jsonl");
     if !cfg!(target_os = "linux") {
         expected.remove("memory/peak");

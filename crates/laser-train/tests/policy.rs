@@ -153,6 +153,12 @@ const VARIANTS: &[(&str, &[&str])] = &[
         &["rollout.continuations=3", "rollout.refills=1"],
     ),
     (
+        "self_judge",
+        &[
+            "reward=[{part='verifier'},{part='self_judge',prompt='{{ prompt }}{{ response }}?',max_tokens=4,temperature=1}]",
+        ],
+    ),
+    (
         "win_rate",
         &[
             "policy.shaping=[{win_rate={temperature=0.1}}]",

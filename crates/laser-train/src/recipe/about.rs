@@ -186,6 +186,13 @@ pub const METHODS: &[About] = &[
         "a warm start",
     ),
     method(
+        "ssr_zero",
+        "reward",
+        "SSR-Zero",
+        "the policy's own rating in words as the only reward",
+        "a model that follows instructions; a judgement of every response",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

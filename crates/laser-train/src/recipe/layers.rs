@@ -35,6 +35,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "pppo"
     "co_reward"
     "diversity_or_precision"
+    "ssr_zero"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"

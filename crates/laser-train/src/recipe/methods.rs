@@ -1,9 +1,9 @@
 //! What shapings and credits need of the rest of a recipe.
 
-use laser_rl::{Compared, Credit, Passes, Shaping};
+use laser_rl::{Compared, Credit, Passes, Preference, Shaping};
 
 use super::check::Checker;
-use super::{PartKind, Recipe, ReferenceKind};
+use super::{PartKind, Recipe, ReferenceKind, RewardPart};
 use crate::TrainError;
 
 impl Recipe {
@@ -35,16 +35,12 @@ impl Recipe {
                 let problem = "needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
                 return c.fail("kl.reference", "not \"base\"".into(), problem);
             }
-            if let Shaping::Preference(m) = shaping
-                && m.of == Compared::Reward
-                && let Some(part) = self
-                    .reward
-                    .iter()
-                    .find(|part| part.part == PartKind::Length && part.weight != 0.0)
+            if let Shaping::Preference(Preference {
+                of: Compared::Reward,
+                ..
+            }) = shaping
             {
-                let problem = "ranks the lengths of a group, and the base model's responses are none of the policy's; take policy.overlong_tokens, which looks at one response, or weight = 0";
-                let key = format!("reward.{}.weight", part.name());
-                return c.fail(&key, part.weight.to_string(), problem);
+                self.check_rewards_of_the_base_model(c)?;
             }
             if shaping.needs_views() && self.rollout.views < 2 {
                 let problem = "two views of a problem label each other; set rollout.views to 2";
@@ -79,6 +75,21 @@ impl Recipe {
         if !p.shaping.is_empty() && self.critic.coefficient > 0.0 {
             let problem = "changes the rewards of groups; a critic learns from single responses";
             return c.fail("policy.shaping", format!("{:?}", p.shaping[0]), problem);
+        }
+        Ok(())
+    }
+    /// What a reward of the base model's responses cannot be compared with.
+    fn check_rewards_of_the_base_model(&self, c: &Checker) -> Result<(), TrainError> {
+        let ranks = |p: &&RewardPart| p.part == PartKind::Length && p.weight != 0.0;
+        if let Some(part) = self.reward.iter().find(ranks) {
+            let problem = "ranks the lengths of a group, and the base model's responses are none of the policy's; take policy.overlong_tokens, which looks at one response, or weight = 0";
+            let key = format!("reward.{}.weight", part.name());
+            return c.fail(&key, part.weight.to_string(), problem);
+        }
+        let continuations = self.rollout.continuations;
+        if continuations > 0 {
+            let problem = "adds to the rewards of the policy's responses alone, which preference compares with the base model's; set it to 0, or of = \"self_reward\"";
+            return c.fail("rollout.continuations", continuations.to_string(), problem);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Recipe;
 use crate::TrainError;
+use crate::self_judge::SelfJudge;
 
 /// A part of the reward. Which keys it may have depends on [`RewardPart::part`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,22 +49,24 @@ pub struct RewardPart {
     /// `judge`: name of the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// `judge`: the question, a Jinja template.
+    /// `judge`, `self_judge`: the question, a Jinja template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// `judge`: the message of the system.
+    /// `judge`, `self_judge`: the message of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// `judge`: the regular expression that finds the verdict.
+    /// `judge`, `self_judge`: the regular expression that finds the verdict; by default of a
+    /// `self_judge` the last number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// `judge`: verdicts that are words, and the number of each.
+    /// `judge`, `self_judge`: verdicts that are words, and the number of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub words: Option<BTreeMap<String, f64>>,
-    /// `judge`: sampling temperature; 0 by default.
+    /// `judge`, `self_judge`: sampling temperature; 0 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-    /// `judge`: most tokens of an answer; no bound is sent by default.
+    /// `judge`, `self_judge`: most tokens of an answer; no bound is sent by default, and 64 is
+    /// that of a `self_judge`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
 }
@@ -84,6 +87,8 @@ pub enum PartKind {
     Http,
     /// A language model behind an OpenAI-compatible endpoint.
     Judge,
+    /// The policy's own rating of the response in words, 0 to 100, over 100.
+    SelfJudge,
 }
 
 fn one() -> f64 {
@@ -99,6 +104,7 @@ impl PartKind {
             PartKind::Command => "command",
             PartKind::Http => "http",
             PartKind::Judge => "judge",
+            PartKind::SelfJudge => "self_judge",
         }
     }
 
@@ -125,6 +131,10 @@ impl PartKind {
                     "temperature",
                     "max_tokens",
                 ],
+            ],
+            PartKind::SelfJudge => [
+                &["prompt"],
+                &["pattern", "system", "words", "temperature", "max_tokens"],
             ],
         }
     }
@@ -236,6 +246,12 @@ impl RewardPart {
         }
     }
 
+    /// Most tokens of a judgement by the policy.
+    pub(crate) fn judgement_tokens(&self) -> usize {
+        let tokens = self.max_tokens.unwrap_or(64);
+        usize::try_from(tokens).unwrap_or(usize::MAX)
+    }
+
     /// What is wrong with it, and the key where.
     fn problem(&self) -> Option<(&'static str, String)> {
         let [needed, others] = self.part.keys();
@@ -315,6 +331,7 @@ impl RewardPart {
         let error = match self.part {
             PartKind::Http => self.endpoint().check().err(),
             PartKind::Judge => self.judge_settings().check().err(),
+            PartKind::SelfJudge => SelfJudge::new(self).err(),
             _ => None,
         };
         match error {
@@ -370,6 +387,18 @@ impl Recipe {
             });
         }
         Ok(())
+    }
+
+    /// Whether the policy rates its responses in words.
+    pub(crate) fn judges_itself(&self) -> bool {
+        let judges = |p: &RewardPart| p.part == PartKind::SelfJudge;
+        !self.is_supervised() && self.reward.iter().any(judges)
+    }
+
+    /// Most tokens of the policy's judgements of one response.
+    pub(crate) fn judgement_tokens(&self) -> usize {
+        let judges = self.reward.iter().filter(|p| p.part == PartKind::SelfJudge);
+        judges.map(RewardPart::judgement_tokens).sum()
     }
 
     /// What identifies the reward when a run is resumed; none for the verifier alone. Patience

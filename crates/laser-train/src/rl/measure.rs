@@ -88,6 +88,13 @@ impl Trainer {
             "rollout/truncated",
             json!(mean(&|l| f64::from(u8::from(!l.response.finished())))),
         );
+        let [asked, unreadable] = all.iter().fold([0, 0], |[asked, unreadable], l| {
+            [asked + l.judgements[0], unreadable + l.judgements[1]]
+        });
+        if recipe.judges_itself() {
+            let share = (asked > 0).then(|| unreadable as f64 / asked as f64);
+            put("self_judge/unreadable", json!(share));
+        }
         if recipe.uses_prefixes() {
             put(
                 "rollout/prefix_share",

@@ -33,19 +33,19 @@ impl Trainer {
         else {
             return Ok(Vec::new());
         };
+        let seed = [Stream::Reference.seed(self.recipe.seed), step];
         let mut answered = self.respond_by(
             &reference.decoder,
             problems,
             passes.reference_rewards,
-            [Stream::Reference.seed(self.recipe.seed), step],
+            seed,
             self.recipe.rollout.sampling,
         )?;
         let scored = passes.reference_scores;
         if scored {
             self.judge(&mut answered)?;
         }
-        self.rewards
-            .apply(problems, &mut answered, &self.learner.monitor)?;
+        self.reward(problems, &mut answered, seed)?;
         let rivals = |(_, group): &Answered| Rivals {
             rewards: group
                 .iter()
