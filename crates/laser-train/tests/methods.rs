@@ -22,6 +22,8 @@ fn settings_without_effect_leave_the_run_as_it_is() {
         ("mild", "policy.shaping=[{grpo_lambda={share=1,alpha=0}}]"),
         ("unaligned", "policy.shaping=[{self_aligned={alpha=0}}]"),
         ("verified", "policy.shaping=[{endogenous={keep=1,scale=0}}]"),
+        ("all_tokens", "policy.credit=[{hidden_reward={p=0}}]"),
+        ("one_weight", "policy.credit=[{divergence={alpha=1}}]"),
         // Scores count once the advantage mix begins, which is after the last step here.
         ("late", "policy.shaping=[{win_rate={}}]"),
     ] {
@@ -55,8 +57,21 @@ fn tempo_credits_the_tokens_at_which_siblings_part_ways() {
 }
 
 #[test]
+fn token_hidden_reward_credits_tokens_of_groups_with_both_labels_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["policy.credit=[{hidden_reward={}}]"];
+    train(recipe(&settings), dir.path(), None);
+    for line in rl_metrics(dir.path()) {
+        let share = line["policy/credited_tokens"].as_f64().unwrap();
+        let uniform = line["reward/uniform_groups"].as_f64().unwrap();
+        assert_eq!(share > 0.0, uniform < 1.0, "{line}");
+        assert!(share < 1.0 || uniform == 0.0, "{line}");
+    }
+}
+
+#[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 13] = [
         (
             &[
                 "policy.credit=[{tempo={}}]",
@@ -105,6 +120,27 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
                 "kl.reference=ema",
             ],
             "frozen base model",
+        ),
+        (
+            &["policy.credit=[{hidden_reward={p=2}}]"],
+            "hidden_reward.p = 2",
+        ),
+        (
+            &["policy.credit=[{hidden_reward={threshold={mean=-1}}}]"],
+            "hidden_reward.threshold.mean = -1",
+        ),
+        (
+            &["policy.credit=[{divergence={alpha=0.5}}]"],
+            "divergence.alpha = 0.5",
+        ),
+        (
+            &[
+                "policy.credit=[{divergence={}}]",
+                "policy.advantage=no_baseline",
+                "rollout.samples=1",
+                "self_reward.tau=0",
+            ],
+            "at least 2",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
         (&["policy.credit=[{tempo={by=1}}]"], "by"),

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 21] = [
+const VARIANTS: [(&str, &[&str]); 23] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -125,6 +125,17 @@ const VARIANTS: [(&str, &[&str]); 21] = [
     (
         "endogenous",
         &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
+    ),
+    (
+        "hidden_reward",
+        &["policy.credit=[{hidden_reward={p=0.5,threshold={least_mean=1}}}]"],
+    ),
+    (
+        "divergence",
+        &[
+            "policy.credit=[{divergence={alpha=2}}]",
+            "policy.mini_batches=2",
+        ],
     ),
     (
         "win_rate",

@@ -31,6 +31,8 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "spo"
     "sar"
     "endogenous"
+    "thr"
+    "tw_grpo"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"
