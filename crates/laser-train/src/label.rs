@@ -77,6 +77,30 @@ impl TokenRows {
 }
 
 impl Labelled {
+    /// A response as the verifier leaves it.
+    pub(crate) fn new(
+        response: Response,
+        text: String,
+        extracted: Option<String>,
+        correct: bool,
+    ) -> Self {
+        Labelled {
+            response,
+            text,
+            extracted,
+            answer: None,
+            correct,
+            score: None,
+            rule: None,
+            rows: TokenRows::default(),
+            total: f32::from(u8::from(correct)),
+            parts: Vec::new(),
+            continued: 0,
+            aside: 0,
+            judgements: [0; 2],
+        }
+    }
+
     /// r_v.
     pub(crate) fn reward(&self) -> f32 {
         f32::from(u8::from(self.correct))
@@ -126,21 +150,7 @@ pub(crate) fn label(
                 true => grade(&written),
                 false => (None, false),
             };
-            Ok(Labelled {
-                response,
-                text: written,
-                extracted,
-                answer: None,
-                correct,
-                score: None,
-                rule: None,
-                rows: TokenRows::default(),
-                total: f32::from(u8::from(correct)),
-                parts: Vec::new(),
-                continued: 0,
-                aside: 0,
-                judgements: [0; 2],
-            })
+            Ok(Labelled::new(response, written, extracted, correct))
         })
         .collect()
 }

@@ -144,6 +144,11 @@ impl MemoryPlan {
                 "set kl.coefficient = 0 and a constant self_reward.c_ref",
             ),
             (
+                "states of a group",
+                group_states(recipe, config, micro),
+                "lower rollout.samples or rollout.max_new_tokens",
+            ),
+            (
                 "activations kept for the backward pass",
                 micro * kept as u64,
                 "set gradient_checkpointing = true, or lower tokens_per_micro_batch",
@@ -205,6 +210,29 @@ impl MemoryPlan {
             gib(available)
         )))
     }
+}
+
+/// Floats that credits hold which compare the states of a group, at most: every token may be
+/// another id.
+fn group_states(recipe: &Recipe, config: &ModelConfig, micro: u64) -> u64 {
+    let passes = recipe.passes();
+    if recipe.is_supervised() || !(passes.influence || passes.divergence) {
+        return 0;
+    }
+    let r = &recipe.rollout;
+    let (width, vocab) = (config.hidden_size as u64, config.vocab_size as u64);
+    let tokens = (r.samples * r.max_new_tokens) as u64;
+    let ids = tokens.min(vocab);
+    // Prediction errors, and a matrix of f64; one position's distributions, and the states in its
+    // order.
+    let influence = tokens * ids + 2 * ids * width;
+    let divergence = tokens * width + r.samples as u64 * vocab;
+    let most = match (passes.influence, passes.divergence) {
+        (true, true) => influence.max(divergence),
+        (true, false) => influence,
+        (false, _) => divergence,
+    };
+    (micro + tokens) * width + most
 }
 
 /// Bytes that this process may still take: what the system has left, or what its group may; `None`
@@ -296,6 +324,23 @@ mod tests {
         let more = recipe(&["gradient_checkpointing=true", "rollout.prompts=512"]);
         let more = MemoryPlan::new(&more, &config, Some(&lora), 128, 2);
         assert_eq!(share(&small, kept), share(&more, kept));
+    }
+
+    #[test]
+    fn credits_that_compare_states_hold_those_of_one_group() {
+        let config = half_billion();
+        let bytes = |settings: &[&str]| {
+            let plan = MemoryPlan::new(&recipe(settings), &config, None, 128, 2);
+            share(&plan, "states of a group")
+        };
+        assert_eq!(bytes(&[]), 0);
+        for credit in ["hidden_reward={}", "divergence={}"] {
+            let credit = format!("policy.credit=[{{{credit}}}]");
+            let one = bytes(&[&credit]);
+            assert!(one > 0);
+            assert_eq!(bytes(&[&credit, "rollout.prompts=512"]), one, "{credit}");
+            assert!(bytes(&[&credit, "rollout.samples=16"]) > one, "{credit}");
+        }
     }
 
     #[test]

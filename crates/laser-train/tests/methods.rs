@@ -27,6 +27,8 @@ fn settings_without_effect_leave_the_run_as_it_is() {
             "judged",
             "reward=[{part='verifier'},{part='self_judge',weight=0,prompt='{{ response }}?',max_tokens=2}]",
         ),
+        ("all_tokens", "policy.credit=[{hidden_reward={p=0}}]"),
+        ("one_weight", "policy.credit=[{divergence={alpha=1}}]"),
         // Scores count once the advantage mix begins, which is after the last step here.
         ("late", "policy.shaping=[{win_rate={}}]"),
         // The base model answers from a stream of its own.
@@ -222,6 +224,19 @@ fn two_views_label_each_other_without_the_verifier() {
 }
 
 #[test]
+fn token_hidden_reward_credits_tokens_of_groups_with_both_labels_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = ["policy.credit=[{hidden_reward={}}]"];
+    train(recipe(&settings), dir.path(), None);
+    for line in rl_metrics(dir.path()) {
+        let share = line["policy/credited_tokens"].as_f64().unwrap();
+        let uniform = line["reward/uniform_groups"].as_f64().unwrap();
+        assert_eq!(share > 0.0, uniform < 1.0, "{line}");
+        assert!(share < 1.0 || uniform == 0.0, "{line}");
+    }
+}
+
+#[test]
 fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
     let cases: &[(&[&str], &str)] = &[
         (
@@ -294,6 +309,27 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
                 "model.context=0",
             ],
             "there is no warm start",
+        ),
+        (
+            &["policy.credit=[{hidden_reward={p=2}}]"],
+            "hidden_reward.p = 2",
+        ),
+        (
+            &["policy.credit=[{hidden_reward={threshold={mean=-1}}}]"],
+            "hidden_reward.threshold.mean = -1",
+        ),
+        (
+            &["policy.credit=[{divergence={alpha=0.5}}]"],
+            "divergence.alpha = 0.5",
+        ),
+        (
+            &[
+                "policy.credit=[{divergence={}}]",
+                "policy.advantage=no_baseline",
+                "rollout.samples=1",
+                "self_reward.tau=0",
+            ],
+            "at least 2",
         ),
         (&["policy.shaping=[{brevity={}}]"], "brevity"),
         (&["reward=[{part='self_judge'}]"], "needs the key prompt"),

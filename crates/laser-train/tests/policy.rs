@@ -149,6 +149,17 @@ const VARIANTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "hidden_reward",
+        &["policy.credit=[{hidden_reward={p=0.5,threshold={least_mean=1}}}]"],
+    ),
+    (
+        "divergence",
+        &[
+            "policy.credit=[{divergence={alpha=2}}]",
+            "policy.mini_batches=2",
+        ],
+    ),
+    (
         "continuations",
         &["rollout.continuations=3", "rollout.refills=1"],
     ),

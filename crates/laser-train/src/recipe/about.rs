@@ -193,6 +193,20 @@ pub const METHODS: &[About] = &[
         "a model that follows instructions; a judgement of every response",
     ),
     method(
+        "thr",
+        "credit",
+        "token hidden reward",
+        "only tokens whose update moves the correct responses",
+        "a pass of the policy",
+    ),
+    method(
+        "tw_grpo",
+        "credit",
+        "arXiv 2505.24718",
+        "more weight where the distributions of a group differ",
+        "a pass of the policy",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

@@ -36,6 +36,8 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "co_reward"
     "diversity_or_precision"
     "ssr_zero"
+    "thr"
+    "tw_grpo"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"

@@ -135,3 +135,6 @@ fn divergence(cpu: &Cpu, decoder: &Decoder<Cpu>, group: &[Labelled], states: &[V
     });
     lengths().map(|n| found[..n].to_vec()).collect()
 }
+
+#[cfg(test)]
+mod tests;
