@@ -7,6 +7,7 @@ mod co_reward;
 mod endogenous;
 mod grpo_lambda;
 mod self_aligned;
+mod self_correction;
 mod win_rate;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub use co_reward::{CoReward, majority};
 pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
 pub use self_aligned::{SelfAligned, self_aligned_reward};
+pub use self_correction::{LossWeights, SelfCorrection};
 pub use win_rate::{Compared, WinRate};
 
 use crate::ResponseView;
@@ -33,6 +35,8 @@ pub enum Shaping {
     Endogenous(Endogenous),
     /// Whether it agrees with the vote on a paraphrase of its question.
     CoReward(CoReward),
+    /// Whether a second attempt improves on the first.
+    SelfCorrection(SelfCorrection),
 }
 
 /// Passes of a model over given responses beside the one that sampled them.
@@ -82,6 +86,7 @@ impl Shaping {
             Shaping::SelfAligned(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::CoReward(method) => method.apply(groups, rewards),
+            Shaping::SelfCorrection(method) => method.apply(groups, rewards),
         }
     }
 
@@ -110,6 +115,11 @@ impl Shaping {
         matches!(self, Shaping::CoReward(_))
     }
 
+    /// Whether it reads first and second attempts, as groups next to each other.
+    pub fn needs_attempts(&self) -> bool {
+        matches!(self, Shaping::SelfCorrection(_))
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -121,6 +131,7 @@ impl Shaping {
             Shaping::SelfAligned(method) => method.validate(),
             Shaping::Endogenous(method) => method.validate(),
             Shaping::CoReward(method) => method.validate(),
+            Shaping::SelfCorrection(method) => method.validate(),
         }
     }
 }

@@ -159,7 +159,7 @@ fn items(problems: &[Problem], answered: &[Answered]) -> Vec<Item> {
     groups
         .flat_map(|(problem, (_, group))| {
             group.iter().map(|l| Item {
-                prompt: problem.prompt.clone(),
+                prompt: l.question(problem).to_owned(),
                 response: l.text.clone(),
                 gold: problem.gold.clone(),
                 extracted: l.extracted.clone(),

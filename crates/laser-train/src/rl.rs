@@ -1,6 +1,7 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
 mod advantages;
+mod correct;
 mod measure;
 mod prepare;
 mod views;
@@ -25,6 +26,7 @@ use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
+use correct::measure_correction;
 use views::{measure_views, number_answers};
 
 /// What a step did; one that learned from written responses has no groups.
@@ -89,7 +91,7 @@ impl Trainer {
             self_reward: r.self_reward.mix_warmup,
         };
         let scores_count = warm_up.mix_active(step);
-        let (advantages, credited) = self.advantages(&mut rollout.answered, scores_count);
+        let (advantages, credited) = self.advantages(step, &mut rollout.answered, scores_count);
         let groups: Vec<Group> = rollout
             .answered
             .into_iter()
@@ -140,12 +142,13 @@ impl Trainer {
         self.move_reference(step);
         let train_seconds = started.elapsed().as_secs_f64();
 
-        let prompt_tokens: usize = groups.iter().map(|(p, g)| p.len() * g.len()).sum();
-        let tokens: usize = groups
-            .iter()
-            .flat_map(|g| &g.1)
-            .map(|(l, _)| l.response.ids.len())
-            .sum();
+        let responses = || {
+            groups
+                .iter()
+                .flat_map(|(p, g)| g.iter().map(move |(l, _)| (p, l)))
+        };
+        let prompt_tokens: usize = responses().map(|(p, l)| l.prompt(p).len()).sum();
+        let tokens: usize = responses().map(|(_, l)| l.response.ids.len()).sum();
         let passes = r.policy.passes as usize;
         metrics.insert("step".into(), json!(step));
         metrics.insert(
@@ -165,6 +168,9 @@ impl Trainer {
         if r.rollout.views > 1 {
             measure_views(&groups, r.rollout.views, &mut metrics);
         }
+        if r.correction.is_some() {
+            measure_correction(&groups, &mut metrics);
+        }
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -183,7 +189,7 @@ impl Trainer {
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * count as u64;
         let problems = self.views(stream, first, count)?;
-        let answered = self.sample(step, &problems, [stream, step])?;
+        let (problems, answered) = self.sample(step, problems, [stream, step])?;
         let mut rollout = Rollout {
             sampled: count,
             refills: 0,
@@ -215,7 +221,7 @@ impl Trainer {
                     ];
                     let stream = Rng::from_words(&words).next_u64();
                     let problems = self.problems(stream, 0, missing)?;
-                    let answered = self.sample(step, &problems, [stream, step])?;
+                    let (problems, answered) = self.sample(step, problems, [stream, step])?;
                     rollout.sampled += missing;
                     kept.extend(
                         problems
@@ -232,29 +238,33 @@ impl Trainer {
         Ok(rollout)
     }
 
-    /// Responses to problems, with their rewards.
+    /// Responses to problems, with their rewards, and the problem of each group.
     fn sample(
         &mut self,
         step: u64,
-        problems: &[Problem],
+        mut problems: Vec<Problem>,
         seed: [u64; 2],
-    ) -> Result<Vec<Answered>, TrainError> {
-        let r = &self.recipe.rollout;
+    ) -> Result<(Vec<Problem>, Vec<Answered>), TrainError> {
+        let recipe = self.recipe.clone();
+        let r = &recipe.rollout;
+        let broken = |e| match e {
+            TrainError::Rollout(e @ RolloutError::Sampling { .. }) => diverged(step, e.to_string()),
+            other => other,
+        };
         let mut answered = self
-            .respond(problems, r.samples, seed, r.sampling)
-            .map_err(|e| match e {
-                TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
-                    diverged(step, e.to_string())
-                }
-                other => other,
-            })?;
-        let views = r.views;
-        if views > 1 {
-            number_answers(problems, &mut answered, views);
+            .respond(&problems, r.samples, seed, r.sampling)
+            .map_err(broken)?;
+        if r.views > 1 {
+            number_answers(&problems, &mut answered, r.views);
+        }
+        if let Some(correction) = &recipe.correction {
+            (problems, answered) = self
+                .correct(correction, step, problems, answered, seed)
+                .map_err(broken)?;
         }
         self.rewards
-            .apply(problems, &mut answered, &self.learner.monitor)?;
-        Ok(answered)
+            .apply(&problems, &mut answered, &self.learner.monitor)?;
+        Ok((problems, answered))
     }
 
     /// The reference of the next step.
@@ -283,7 +293,7 @@ impl Trainer {
         let r = self.recipe.clone();
         let all: Vec<(&[u32], &Labelled, f32)> = groups
             .iter()
-            .flat_map(|(p, g)| g.iter().map(move |(l, a)| (p.as_slice(), l, *a)))
+            .flat_map(|(p, g)| g.iter().map(move |(l, a)| (l.prompt(p), l, *a)))
             .collect();
         let sequences: Vec<Sequence> = all
             .iter()
@@ -345,10 +355,12 @@ impl Trainer {
                 let weights = (!rows.weights.is_empty()).then_some(rows.weights.as_slice());
                 // The scale is 0 where a response carries no loss.
                 let grad = &mut dlogp[range.clone()];
+                let counted = *scale * l.weights.policy;
                 sums.policy
-                    .merge(policy.apply(logp, old, advantages, weights, *scale, grad));
+                    .merge(policy.apply(logp, old, advantages, weights, counted, grad));
                 if r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss {
-                    let scale = self.coefficients.kl.coefficient * *scale;
+                    let beta = l.weights.kl.unwrap_or(self.coefficients.kl.coefficient);
+                    let scale = beta * *scale;
                     sums.kl += kl_penalty(r.kl.kind, logp, &rows.reference, scale, grad);
                 }
                 if let (Some(bonus), Some(dentropy)) = (bonus, &mut dentropy) {

@@ -41,6 +41,8 @@ pub(crate) enum Stream {
     Refill = 6,
     /// Fresh adapters.
     Adapter = 7,
+    /// Second attempts.
+    Correction = 8,
 }
 
 impl Stream {
@@ -107,6 +109,7 @@ impl Trainer {
             context => context,
         }
         .min(source.config.max_positions);
+        problems.check_room(&recipe, context)?;
         let (seed, settings) = (
             Stream::Adapter.seed(recipe.seed),
             LearnerSettings {
@@ -159,13 +162,7 @@ impl Trainer {
         seed: [u64; 2],
         sampling: Sampling,
     ) -> Result<Vec<Answered>, TrainError> {
-        let generation = Generation {
-            sampling,
-            max_new_tokens: self.recipe.rollout.max_new_tokens,
-            stop: self.learner.eos.clone(),
-            self_reward_token: self.zc,
-            self_reward_position: self.recipe.self_reward.position,
-        };
+        let generation = self.generation(sampling);
         let text = &self.learner.text;
         let prompts = problems.iter().map(|p| self.problems.prompt_ids(text, p));
         let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
@@ -181,8 +178,19 @@ impl Trainer {
         Ok(answered)
     }
 
+    /// How a response is sampled.
+    pub(crate) fn generation(&self, sampling: Sampling) -> Generation {
+        Generation {
+            sampling,
+            max_new_tokens: self.recipe.rollout.max_new_tokens,
+            stop: self.learner.eos.clone(),
+            self_reward_token: self.zc,
+            self_reward_position: self.recipe.self_reward.position,
+        }
+    }
+
     /// Gives the finished responses their scores, once the rule is known.
-    fn score(&self, answered: &mut [Answered]) {
+    pub(crate) fn score(&self, answered: &mut [Answered]) {
         let Some(rule) = self.self_reward else {
             return;
         };
@@ -317,7 +325,7 @@ pub(crate) fn sequences<'a>(
         .flat_map(|(prompt, group)| group.iter().map(move |l| (prompt, l)));
     responses
         .map(|(prompt, l)| Sequence {
-            prompt,
+            prompt: l.prompt(prompt),
             response: &l.response.ids,
             self_reward_token: token(l),
         })

@@ -30,7 +30,11 @@ fn documented(section: &str) -> Keys {
 const RUNS: [&[&str]; 8] = [
     &["policy.mini_batches=2", "rollout.views=2"],
     &["rollout.refills=1"],
-    &["reward=[{part='verifier'},{part='format'}]"],
+    &[
+        "reward=[{part='verifier'},{part='format'}]",
+        "correction.instruction='?'",
+        "model.context=64",
+    ],
     &[
         "policy.advantage=no_baseline",
         "critic.coefficient=0.5",

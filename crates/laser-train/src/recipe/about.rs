@@ -165,6 +165,13 @@ pub const METHODS: &[About] = &[
         "a paraphrase of each problem",
     ),
     method(
+        "self_correction",
+        "sampler, shaping, loss",
+        "SCoRe, arXiv 2409.12917",
+        "a second attempt, rewarded for what it improves on the first",
+        "room for two turns; the base model's weights",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

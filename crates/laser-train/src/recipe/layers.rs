@@ -32,6 +32,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "sar"
     "endogenous"
     "co_reward"
+    "self_correction"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"
