@@ -202,9 +202,10 @@ fn cost(recipe: &Recipe, plan: &Plan) -> String {
 
 fn reinforcement_cost(recipe: &Recipe, plan: &Plan) -> String {
     let [sampling, training] = plan.seconds;
-    let views = match recipe.rollout.views {
-        1 => String::new(),
-        views => format!(" x {views} views"),
+    let groups = match (recipe.rollout.views, &recipe.correction) {
+        (1, None) => String::new(),
+        (1, Some(_)) => " x 2 attempts".into(),
+        (views, _) => format!(" x {views} views"),
     };
     format!(
         "#   training     {} steps of {} prompts{} x {} samples = {} responses, {} update(s) each: {:.0} s\n\
@@ -212,7 +213,7 @@ fn reinforcement_cost(recipe: &Recipe, plan: &Plan) -> String {
          #   tests        {} responses: {:.0} s\n",
         plan.steps,
         recipe.rollout.prompts,
-        views,
+        groups,
         recipe.rollout.samples,
         plan.responses,
         plan.updates,

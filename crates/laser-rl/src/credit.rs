@@ -71,6 +71,11 @@ impl Credit {
         }
     }
 
+    /// Whether it compares responses token by token, which needs one prompt for all of a group.
+    pub fn compares_tokens(&self) -> bool {
+        matches!(self, Credit::Tempo(_)) || self.compares()
+    }
+
     /// Whether it works with the advantages of a kind.
     pub fn suits(&self, kind: AdvantageKind) -> bool {
         match self {

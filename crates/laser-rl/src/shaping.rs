@@ -8,6 +8,7 @@ mod endogenous;
 mod grpo_lambda;
 mod preference;
 mod self_aligned;
+mod self_correction;
 mod win_rate;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
 pub use preference::Preference;
 pub use self_aligned::{SelfAligned, self_aligned_reward};
+pub use self_correction::{LossWeights, SelfCorrection};
 pub use win_rate::{Compared, WinRate};
 
 use crate::ResponseView;
@@ -37,6 +39,8 @@ pub enum Shaping {
     Preference(Preference),
     /// Whether it agrees with the vote on a paraphrase of its question.
     CoReward(CoReward),
+    /// Whether a second attempt improves on the first.
+    SelfCorrection(SelfCorrection),
 }
 
 /// What a step must find out beside its own responses: passes of a model over them, and other
@@ -101,6 +105,7 @@ impl Shaping {
             Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Preference(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::CoReward(method) => method.apply(groups, rewards),
+            Shaping::SelfCorrection(method) => method.apply(groups, rewards),
         }
     }
 
@@ -138,6 +143,11 @@ impl Shaping {
         matches!(self, Shaping::CoReward(_))
     }
 
+    /// Whether it reads first and second attempts, as groups next to each other.
+    pub fn needs_attempts(&self) -> bool {
+        matches!(self, Shaping::SelfCorrection(_))
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -150,6 +160,7 @@ impl Shaping {
             Shaping::Endogenous(method) => method.validate(),
             Shaping::Preference(method) => method.validate(),
             Shaping::CoReward(method) => method.validate(),
+            Shaping::SelfCorrection(method) => method.validate(),
         }
     }
 }

@@ -50,7 +50,7 @@ pub struct SampleRow {
 impl SampleRow {
     pub(crate) fn new(problem: &Problem, l: &Labelled, advantage: Option<f32>) -> Self {
         SampleRow {
-            prompt: problem.prompt.clone(),
+            prompt: l.question(problem).to_owned(),
             response: l.text.clone(),
             gold: problem.gold.clone(),
             extracted: l.extracted.clone(),

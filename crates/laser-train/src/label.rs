@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use laser_rl::SelfReward;
+use laser_rl::{LossWeights, SelfReward};
 use laser_rollout::Response;
 use laser_verify::{Verdict, Verifier};
 
@@ -14,6 +14,10 @@ use laser_model::Text;
 #[derive(Clone, Debug)]
 pub(crate) struct Labelled {
     pub response: Response,
+    /// What was read before it, where that is another prompt than its group's.
+    pub asked: Option<Asked>,
+    /// What its losses count.
+    pub weights: LossWeights,
     /// Its text, special tokens left out.
     pub text: String,
     /// The final answer, under which equal answers meet in a vote; none in a response of wrong
@@ -41,6 +45,13 @@ pub(crate) struct Labelled {
     /// How r_s comes from log π(z_c), where there is one.
     pub rule: Option<SelfReward>,
     pub rows: TokenRows,
+}
+
+/// A prompt of a response's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub text: String,
+    pub ids: Vec<u32>,
 }
 
 /// Numbers per token that a recipe asks for beside the sampled log-probabilities; empty otherwise.
@@ -86,6 +97,8 @@ impl Labelled {
     ) -> Self {
         Labelled {
             response,
+            asked: None,
+            weights: LossWeights::default(),
             text,
             extracted,
             answer: None,
@@ -99,6 +112,16 @@ impl Labelled {
             aside: 0,
             judgements: [0; 2],
         }
+    }
+
+    /// The ids that were read before it; `group` is the prompt of its group.
+    pub(crate) fn prompt<'a>(&'a self, group: &'a [u32]) -> &'a [u32] {
+        self.asked.as_ref().map_or(group, |a| &a.ids)
+    }
+
+    /// The text that was read before it.
+    pub(crate) fn question<'a>(&'a self, problem: &'a Problem) -> &'a str {
+        self.asked.as_ref().map_or(&problem.prompt, |a| &a.text)
     }
 
     /// r_v.

@@ -7,8 +7,8 @@ use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
 use laser_model::{Message, ModelError, Text};
 
 use crate::TrainError;
-use crate::label::FILES;
-use crate::recipe::Recipe;
+use crate::label::{Asked, FILES};
+use crate::recipe::{QUESTION, Recipe};
 use crate::tasks::split::fnv1a;
 use crate::tasks::{Mixture, Problem, Split, task};
 
@@ -44,6 +44,17 @@ impl Problems {
             Chat::Yes => true,
             Chat::No => false,
         };
+        if let Some(k) = &recipe.correction
+            && chat
+            && k.instruction.contains(QUESTION)
+        {
+            return Err(TrainError::Value {
+                place: "recipe".into(),
+                key: "correction.instruction".into(),
+                value: format!("{:?}", k.instruction),
+                problem: "stands in a conversation, whose first message is the question; leave {prompt} out, or set data.chat = false".into(),
+            });
+        }
         let train = match recipe.is_supervised() {
             true => Wanted::RESPONSE,
             false => Wanted {
@@ -66,7 +77,7 @@ impl Problems {
             match longest_prompt > 0 && prompt > longest_prompt {
                 // More than any bound.
                 true => Ok(usize::MAX),
-                false => Ok(needed(text, p, prompt, recipe)?),
+                false => Ok(needed(text, p, prompt, recipe, chat)?),
             }
         };
         let data = Data::load(&settings, Path::new(""), train, test, count)?;
@@ -252,6 +263,46 @@ impl Problems {
         Ok(longest)
     }
 
+    /// What is put between a first attempt at a problem and the second.
+    pub(crate) fn instruction(
+        &self,
+        text: &Text,
+        problem: &Problem,
+        instruction: &str,
+    ) -> Result<Asked, ModelError> {
+        let said = match self {
+            Problems::Tasks(_) => instruction.replace(QUESTION, &problem.prompt),
+            Problems::Files(files) => {
+                let question = &problem.prompt;
+                said(text, question, instruction, &files.settings, files.chat)?
+            }
+        };
+        Ok(Asked {
+            ids: text.encode(&said)?,
+            text: said,
+        })
+    }
+
+    /// Refuses a context without room for two turns; problems of files that are too long were left
+    /// out.
+    pub(crate) fn check_room(&self, recipe: &Recipe, context: usize) -> Result<(), TrainError> {
+        let (Problems::Tasks(mixture), Some(_)) = (self, &recipe.correction) else {
+            return Ok(());
+        };
+        let needed = recipe.longest_task(mixture.max_chars().prompt);
+        match needed <= context {
+            true => Ok(()),
+            false => Err(TrainError::Value {
+                place: "recipe".into(),
+                key: "model.context".into(),
+                value: context.to_string(),
+                problem: format!(
+                    "is what the model can read, and two turns take up to {needed} tokens; lower rollout.max_new_tokens, shorten correction.instruction, or take a base model of that context"
+                ),
+            }),
+        }
+    }
+
     /// The context that the longest problem of the files needs, its response included, in tokens.
     pub(crate) fn context(&self, text: &Text, recipe: &Recipe) -> Result<usize, TrainError> {
         let Problems::Files(files) = self else {
@@ -261,7 +312,7 @@ impl Problems {
         let mut longest = 0;
         for p in sides.into_iter().flatten().flat_map(|side| side.problems()) {
             let prompt = longest_view(text, p, &files.settings, files.chat)?;
-            longest = longest.max(needed(text, p, prompt, recipe)?);
+            longest = longest.max(needed(text, p, prompt, recipe, files.chat)?);
         }
         Ok(longest)
     }
@@ -350,12 +401,51 @@ fn needed(
     p: &laser_data::Problem,
     prompt: usize,
     recipe: &Recipe,
+    chat: bool,
 ) -> Result<usize, ModelError> {
     let written = match (&p.response, recipe.is_supervised()) {
         (Some(response), true) => text.encode(response)?.len() + 1,
         _ => 0,
     };
-    Ok(prompt + written.max(recipe.rollout.max_new_tokens))
+    let response = recipe.rollout.max_new_tokens;
+    let second = match &recipe.correction {
+        Some(k) if !recipe.is_supervised() => {
+            let question = render(text, p, &recipe.data, chat)?;
+            let said = said(text, &question, &k.instruction, &recipe.data, chat)?;
+            text.encode(&said)?.len() + response
+        }
+        _ => 0,
+    };
+    Ok(prompt + written.max(response) + second)
+}
+
+/// What follows a first attempt, up to where the second begins: in a conversation the end of the
+/// assistant's turn, the user's instruction and the beginning of the next turn, as the chat template
+/// writes them; else the instruction alone.
+fn said(
+    text: &Text,
+    question: &str,
+    instruction: &str,
+    settings: &Settings,
+    chat: bool,
+) -> Result<String, ModelError> {
+    if !chat {
+        return Ok(instruction.replace(QUESTION, question));
+    }
+    // What no template holds.
+    const ATTEMPT: &str = "\u{27e6}attempt\u{27e7}";
+    let messages = [("user", "1"), ("assistant", ATTEMPT), ("user", instruction)];
+    let messages = messages.map(|(role, content)| Message {
+        role: role.into(),
+        content: content.into(),
+    });
+    let shown = text.render_with(&messages, true, &settings.template_arguments)?;
+    match shown.rsplit_once(ATTEMPT) {
+        Some((_, said)) => Ok(said.to_owned()),
+        None => Err(ModelError::Text(
+            "the chat template does not show what the assistant said, so a second turn cannot follow a first; leave [correction] out, or set data.chat = false".into(),
+        )),
+    }
 }
 
 /// What the model reads.

@@ -2,6 +2,7 @@
 
 mod about;
 mod check;
+mod correction;
 mod layers;
 mod lora;
 mod methods;
@@ -25,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::tasks::Share;
 pub use about::{About, METHODS};
+pub use correction::Correction;
+pub(crate) use correction::QUESTION;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use lora::LoraSettings;
@@ -72,6 +75,9 @@ pub struct Recipe {
     pub supervised: Supervised,
     /// What is sampled in a step.
     pub rollout: Rollout,
+    /// A second turn, in which the model corrects itself; absent for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
     /// What a response is rewarded for: the weighted sum of these parts.
     pub reward: Vec<RewardPart>,
     /// How rewards become gradients.
@@ -388,6 +394,7 @@ impl Default for Recipe {
             warm_start: WarmStart::default(),
             supervised: Supervised::default(),
             rollout: Rollout::default(),
+            correction: None,
             reward: vec![RewardPart::new(PartKind::Verifier)],
             policy: Policy::default(),
             kl: Kl::default(),
@@ -571,7 +578,15 @@ impl Recipe {
 
     /// Groups of responses in a step.
     pub(crate) fn groups(&self) -> usize {
-        self.rollout.prompts * self.rollout.views
+        let attempts = 1 + usize::from(self.correction.is_some());
+        self.rollout.prompts * self.rollout.views * attempts
+    }
+
+    /// Tokens of a built-in problem, where each character is one: its prompt and every turn.
+    pub(crate) fn longest_task(&self, prompt: usize) -> usize {
+        let response = self.rollout.max_new_tokens;
+        let second = self.correction.as_ref().map(|c| c.chars(prompt, response));
+        prompt + response + second.unwrap_or(0)
     }
 
     /// Ids of a position beside the drawn one whose log-probabilities a loss reads, at most.

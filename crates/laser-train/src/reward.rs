@@ -12,7 +12,7 @@ use crate::files::decimal;
 use crate::label::Labelled;
 use crate::problems::Problems;
 use crate::recipe::{PartKind, RewardPart};
-use crate::self_judge::{Asked, SelfJudge};
+use crate::self_judge::{Questioned, SelfJudge};
 use crate::tasks::Problem;
 use crate::trainer::Answered;
 
@@ -81,7 +81,7 @@ impl Rewards {
         &mut self,
         problems: &[Problem],
         answered: &mut [Answered],
-        by: Asked,
+        by: Questioned,
     ) -> Result<(), TrainError> {
         let reads = |p: &Part| matches!(p.kind, Kind::External(_) | Kind::SelfJudge(_));
         let items = match self.0.iter().any(reads) {
@@ -118,7 +118,7 @@ impl Part {
         &mut self,
         answered: &mut [Answered],
         items: &[Item],
-        by: Asked,
+        by: Questioned,
     ) -> Result<Vec<f64>, TrainError> {
         let each = |f: &dyn Fn(&Labelled) -> bool| {
             let all = answered.iter().flat_map(|(_, group)| group);
@@ -185,7 +185,7 @@ fn items(problems: &[Problem], answered: &[Answered]) -> Vec<Item> {
     groups
         .flat_map(|(problem, (_, group))| {
             group.iter().map(|l| Item {
-                prompt: problem.prompt.clone(),
+                prompt: l.question(problem).to_owned(),
                 response: l.text.clone(),
                 gold: problem.gold.clone(),
                 extracted: l.extracted.clone(),

@@ -2,6 +2,7 @@
 
 mod advantages;
 mod continuations;
+mod correct;
 mod measure;
 mod prepare;
 mod rivals;
@@ -26,9 +27,10 @@ use crate::critic::ValueHead;
 use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
-use crate::self_judge::Asked;
+use crate::self_judge::Questioned;
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
+use correct::measure_correction;
 use rivals::Rivals;
 use views::{measure_views, number_answers};
 
@@ -98,7 +100,7 @@ impl Trainer {
         };
         let scores_count = warm_up.mix_active(step);
         let (advantages, credited) =
-            self.advantages(&mut rollout.answered, &rollout.rivals, scores_count);
+            self.advantages(step, &mut rollout.answered, &rollout.rivals, scores_count);
         let groups: Vec<Group> = rollout
             .answered
             .into_iter()
@@ -149,13 +151,14 @@ impl Trainer {
         self.move_reference(step);
         let train_seconds = started.elapsed().as_secs_f64();
 
-        let prompt_tokens: usize = groups.iter().map(|(p, g)| p.len() * g.len()).sum();
-        let tokens: usize = groups
-            .iter()
-            .flat_map(|g| &g.1)
-            .map(|(l, _)| l.response.ids.len())
-            .sum();
-        let aside: usize = groups.iter().flat_map(|g| &g.1).map(|(l, _)| l.aside).sum();
+        let responses = || {
+            groups
+                .iter()
+                .flat_map(|(p, g)| g.iter().map(move |(l, _)| (p, l)))
+        };
+        let prompt_tokens: usize = responses().map(|(p, l)| l.prompt(p).len()).sum();
+        let tokens: usize = responses().map(|(_, l)| l.response.ids.len()).sum();
+        let aside: usize = responses().map(|(_, l)| l.aside).sum();
         let rivals: usize = rollout.rivals.iter().map(|r| r.tokens).sum();
         let passes = r.policy.passes as usize;
         metrics.insert("step".into(), json!(step));
@@ -177,6 +180,9 @@ impl Trainer {
         if r.rollout.views > 1 {
             measure_views(&groups, r.rollout.views, &mut metrics);
         }
+        if r.correction.is_some() {
+            measure_correction(&groups, &mut metrics);
+        }
         if r.rollout.refills > 0 {
             metrics.insert("rollout/sampled_groups".into(), json!(rollout.sampled));
             metrics.insert("rollout/refills".into(), json!(rollout.refills));
@@ -195,7 +201,7 @@ impl Trainer {
         let stream = Stream::Reinforce.seed(r.seed);
         let first = (step - 1) * count as u64;
         let problems = self.views(stream, first, count)?;
-        let answered = self.sample(step, &problems, [stream, step])?;
+        let (problems, answered) = self.sample(step, problems, [stream, step])?;
         let mut rollout = Rollout {
             sampled: count,
             refills: 0,
@@ -228,7 +234,7 @@ impl Trainer {
                     ];
                     let stream = Rng::from_words(&words).next_u64();
                     let problems = self.problems(stream, 0, missing)?;
-                    let answered = self.sample(step, &problems, [stream, step])?;
+                    let (problems, answered) = self.sample(step, problems, [stream, step])?;
                     rollout.sampled += missing;
                     kept.extend(
                         problems
@@ -245,29 +251,33 @@ impl Trainer {
         Ok(rollout)
     }
 
-    /// Responses to problems, with their rewards.
+    /// Responses to problems, with their rewards, and the problem of each group.
     fn sample(
         &mut self,
         step: u64,
-        problems: &[Problem],
+        mut problems: Vec<Problem>,
         seed: [u64; 2],
-    ) -> Result<Vec<Answered>, TrainError> {
-        let r = &self.recipe.rollout;
+    ) -> Result<(Vec<Problem>, Vec<Answered>), TrainError> {
+        let recipe = self.recipe.clone();
+        let r = &recipe.rollout;
+        let broken = |e| match e {
+            TrainError::Rollout(e @ RolloutError::Sampling { .. }) => diverged(step, e.to_string()),
+            other => other,
+        };
         let mut answered = self
-            .respond(problems, r.samples, seed, r.sampling)
-            .map_err(|e| match e {
-                TrainError::Rollout(e @ RolloutError::Sampling { .. }) => {
-                    diverged(step, e.to_string())
-                }
-                other => other,
-            })?;
-        let views = r.views;
-        if views > 1 {
-            number_answers(problems, &mut answered, views);
+            .respond(&problems, r.samples, seed, r.sampling)
+            .map_err(broken)?;
+        if r.views > 1 {
+            number_answers(&problems, &mut answered, r.views);
         }
-        self.reward(problems, &mut answered, seed)?;
-        self.continue_prefixes(problems, &mut answered, seed)?;
-        Ok(answered)
+        if let Some(correction) = &recipe.correction {
+            (problems, answered) = self
+                .correct(correction, step, problems, answered, seed)
+                .map_err(broken)?;
+        }
+        self.reward(&problems, &mut answered, seed)?;
+        self.continue_prefixes(&problems, &mut answered, seed)?;
+        Ok((problems, answered))
     }
 
     /// Gives responses their rewards. `seed` names the randomness of what is sampled for them.
@@ -277,7 +287,7 @@ impl Trainer {
         answered: &mut [Answered],
         seed: [u64; 2],
     ) -> Result<(), TrainError> {
-        let policy = Asked {
+        let policy = Questioned {
             learner: &self.learner,
             problems: &self.problems,
             zc: self.zc,
@@ -312,7 +322,7 @@ impl Trainer {
         let r = self.recipe.clone();
         let all: Vec<(&[u32], &Labelled, f32)> = groups
             .iter()
-            .flat_map(|(p, g)| g.iter().map(move |(l, a)| (p.as_slice(), l, *a)))
+            .flat_map(|(p, g)| g.iter().map(move |(l, a)| (l.prompt(p), l, *a)))
             .collect();
         let sequences: Vec<Sequence> = all
             .iter()
@@ -381,10 +391,12 @@ impl Trainer {
                 let weights = (!rows.weights.is_empty()).then_some(rows.weights.as_slice());
                 // The scale is 0 where a response carries no loss.
                 let grad = &mut dlogp[range.clone()];
-                let stats = policy.apply(logp, old, advantages, weights, *policy_scale, grad);
+                let counted = *policy_scale * l.weights.policy;
+                let stats = policy.apply(logp, old, advantages, weights, counted, grad);
                 sums.policy.merge(stats);
                 if r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss {
-                    let scale = self.coefficients.kl.coefficient * *scale;
+                    let beta = l.weights.kl.unwrap_or(self.coefficients.kl.coefficient);
+                    let scale = beta * *scale;
                     sums.kl += kl_penalty(r.kl.kind, logp, &rows.reference, scale, grad);
                 }
                 if let (Some(bonus), Some(dentropy)) = (bonus, &mut dentropy) {

@@ -34,7 +34,7 @@ pub(crate) struct SelfJudge {
 
 /// Whom a judge asks.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Questioned<'a> {
     /// The policy.
     pub learner: &'a Learner,
     /// How questions are put to it.
@@ -112,7 +112,7 @@ impl SelfJudge {
         &self,
         items: &[Item],
         responses: &mut [&mut Labelled],
-        by: Asked,
+        by: Questioned,
     ) -> Result<Vec<f64>, TrainError> {
         let text = &by.learner.text;
         let mut values = vec![0.0; items.len()];

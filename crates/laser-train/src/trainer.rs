@@ -48,6 +48,8 @@ pub(crate) enum Stream {
     Continuation = 9,
     /// Judgements of the policy on its own responses.
     Judgement = 10,
+    /// Second attempts.
+    Correction = 11,
 }
 
 impl Stream {
@@ -136,6 +138,7 @@ impl Trainer {
                 ),
             });
         }
+        problems.check_room(&recipe, context)?;
         let (seed, settings) = (
             Stream::Adapter.seed(recipe.seed),
             LearnerSettings {
@@ -372,7 +375,7 @@ pub(crate) fn sequences<'a>(
         .flat_map(|(prompt, group)| group.iter().map(move |l| (prompt, l)));
     responses
         .map(|(prompt, l)| Sequence {
-            prompt,
+            prompt: l.prompt(prompt),
             response: &l.response.ids,
             self_reward_token: token(l),
         })

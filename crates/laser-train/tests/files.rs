@@ -108,6 +108,36 @@ fn the_second_view_of_a_row_is_its_paraphrase_and_a_row_without_one_is_refused()
 }
 
 #[test]
+fn a_second_turn_goes_on_with_the_conversation() {
+    let (dir, _) = workplace("qwen2");
+    let dir = dir.path();
+    let turns = |said: &str| {
+        let said = format!("correction.instruction='{said}'");
+        let settings = [
+            said.as_str(),
+            "steps=1",
+            "rollout.prompts=4",
+            "policy.shaping=[{self_correction={}}]",
+        ];
+        files(dir, &settings)
+    };
+    let refused = error(turns("{prompt} again"), &dir.join("refused"));
+    assert!(refused.contains("correction.instruction"), "{refused}");
+    let out = dir.join("out");
+    train(turns("Try again."), &out, None);
+    let sampled = rows(out.join("samples/step-1.jsonl"));
+    assert_eq!(sampled.len(), 4 * 2 * 4);
+    for problem in sampled.chunks(8) {
+        for (first, second) in problem[..4].iter().zip(&problem[4..]) {
+            let said =
+                "<|im_end|>\n<|im_start|>user\nTry again.<|im_end|>\n<|im_start|>assistant\n";
+            let asked = format!("{}{}{said}", first.prompt, first.response);
+            assert_eq!(second.prompt, asked);
+        }
+    }
+}
+
+#[test]
 fn files_that_changed_since_are_refused() {
     let (dir, _) = workplace("qwen2");
     let dir = dir.path();

@@ -36,6 +36,7 @@ const RUNS: &[&[&str]] = &[
     &[
         "reward=[{part='verifier'},{part='format'},{part='self_judge',name='format-2',weight=0,prompt='{{ response }}?',max_tokens=2}]",
     ],
+    &["correction.instruction='?'", "model.context=64"],
     &[
         "policy.advantage=no_baseline",
         "critic.coefficient=0.5",

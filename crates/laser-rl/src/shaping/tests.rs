@@ -273,3 +273,32 @@ fn the_rest_of_the_share_is_the_reward_so_far() {
         assert_eq!(error.key, "co_reward.share");
     }
 }
+
+#[test]
+fn second_attempts_are_rewarded_for_what_they_improve() {
+    let group = |labels: [bool; 4]| labels.map(|correct| response(correct, &[1])).to_vec();
+    let attempts = [
+        group([false, false, true, true]),
+        group([false, true, false, true]),
+    ];
+    let both = [&attempts[..], &attempts[..]].concat();
+    let rewards = shaped(
+        Shaping::SelfCorrection(SelfCorrection { alpha: 10.0 }),
+        &both,
+    );
+    assert_eq!(rewards[0], [0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(rewards[1], [0.0, 11.0, -10.0, 1.0]);
+    assert_eq!(rewards[2..], rewards[..2]);
+    let plain = shaped(
+        Shaping::SelfCorrection(SelfCorrection { alpha: 0.0 }),
+        &both,
+    );
+    assert_eq!(plain[1], [0.0, 1.0, 0.0, 1.0]);
+    let infinite = Shaping::SelfCorrection(SelfCorrection {
+        alpha: f64::INFINITY,
+    });
+    assert_eq!(
+        infinite.validate().unwrap_err().key,
+        "self_correction.alpha"
+    );
+}

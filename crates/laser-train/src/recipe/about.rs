@@ -207,6 +207,13 @@ pub const METHODS: &[About] = &[
         "a pass of the policy",
     ),
     method(
+        "self_correction",
+        "sampler, shaping, loss",
+        "SCoRe, arXiv 2409.12917",
+        "a second attempt, rewarded for what it improves on the first",
+        "room for two turns; the base model's weights",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

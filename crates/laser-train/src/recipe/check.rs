@@ -249,10 +249,14 @@ impl Recipe {
                     &problem,
                 );
             }
-            let needed = longest.prompt + self.rollout.max_new_tokens;
+            let needed = self.longest_task(longest.prompt);
             if needed > m.context {
                 let problem = format!(
-                    "prompts and rollout.max_new_tokens together take up to {needed} tokens"
+                    "prompts and rollout.max_new_tokens together{} take up to {needed} tokens",
+                    match self.correction {
+                        Some(_) => ", in both turns,",
+                        None => "",
+                    }
                 );
                 return fail("model.context", m.context.to_string(), &problem);
             }
@@ -411,6 +415,7 @@ impl Recipe {
             }
         }
         self.check_methods(c)?;
+        self.check_correction(c)?;
         if let Some(w) = self.policy.importance {
             let ok = match w.bound {
                 RatioBound::Truncate { max } => max > 0.0 && max.is_finite(),

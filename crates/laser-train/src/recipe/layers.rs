@@ -38,6 +38,7 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "ssr_zero"
     "thr"
     "tw_grpo"
+    "self_correction"
     "laser_mix"
     "laser_unweighted"
     "laser_self_only"

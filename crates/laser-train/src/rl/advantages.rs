@@ -20,9 +20,11 @@ pub(super) struct Credited {
 impl Trainer {
     /// Â of every response, and of its tokens where the recipe has a credit: the advantage of the
     /// reward, with the self-reward mixed in once `scores_count` (LaSeR, section 2.1 step 5).
-    /// Shapings that read scores wait for the same.
+    /// Shapings that read scores wait for the same, those that compare attempts for the stage in
+    /// which first attempts learn.
     pub(super) fn advantages(
         &self,
+        step: u64,
         answered: &mut [Answered],
         rivals: &[Rivals],
         scores_count: bool,
@@ -45,8 +47,11 @@ impl Trainer {
             })
             .collect();
         let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
+        let stage_one = r.correction.as_ref().is_some_and(|c| c.in_stage_one(step));
         for shaping in &r.policy.shaping {
-            if scores_count || !shaping.needs_scores() {
+            let waits =
+                shaping.needs_scores() && !scores_count || shaping.needs_attempts() && stage_one;
+            if !waits {
                 shaping.apply(&views, &mut rewards);
             }
         }

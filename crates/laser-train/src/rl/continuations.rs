@@ -40,7 +40,7 @@ impl Trainer {
                     l.continued = r.continuations * usize::from(l.correct);
                     continue;
                 }
-                prompts.push([prompt.as_slice(), &ids[..tokens]].concat());
+                prompts.push([l.prompt(prompt), &ids[..tokens]].concat());
                 generations.push(Generation {
                     max_new_tokens: r.max_new_tokens - tokens,
                     ..self.generation(r.sampling)

@@ -40,7 +40,7 @@ impl Trainer {
             .iter()
             .flat_map(|(prompt, group)| group.iter().map(move |l| (prompt, l)));
         let sequences: Vec<Sequence> = responses
-            .map(|(prompt, l)| Sequence::plain(prompt, &l.response.ids))
+            .map(|(prompt, l)| Sequence::plain(l.prompt(prompt), &l.response.ids))
             .collect();
         let mut groups = wanted.iter().map(|(_, group)| group.as_slice());
         let (mut held, mut next, mut found) = (Rows::new(), groups.next(), Vec::new());
