@@ -351,9 +351,8 @@ impl Recipe {
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
             _ if key.ends_with("optimizer.max_skipped") => false,
             "method" | "supervised" | "data" | "seed" | "model" | "lora" | "warm_start"
-            | "tasks" | "policy" | "kl" | "entropy" | "critic" | "self_reward" | "optimizer" => {
-                true
-            }
+            | "tasks" | "policy" | "kl" | "distillation" | "entropy" | "critic" | "self_reward"
+            | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -394,6 +393,9 @@ impl Recipe {
         ]);
         if let (true, Value::Array(parts)) = (self.optimizer.schedule.falls(), &mut parts) {
             parts.push(json!(self.steps));
+        }
+        if let (Some(distillation), Value::Array(parts)) = (&self.distillation, &mut parts) {
+            parts.push(json!({"distillation": distillation}));
         }
         // The verifier alone is left out, as it was before there were other parts.
         if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {

@@ -27,7 +27,7 @@ fn documented(section: &str) -> Keys {
 }
 
 /// Recipes that between them write every key.
-const RUNS: [&[&str]; 9] = [
+const RUNS: [&[&str]; 10] = [
     &["policy.mini_batches=2"],
     &["rollout.refills=1"],
     &["reward=[{part='verifier'},{part='format'}]"],
@@ -63,6 +63,10 @@ const RUNS: [&[&str]; 9] = [
     &[
         "method=supervised",
         "supervised.loss={shaped={beta=0.5,far=-0.1,top_k=4}}",
+    ],
+    &[
+        "distillation={route='failed',entropy_weight=1}",
+        "kl.reference=ema",
     ],
 ];
 

@@ -31,6 +31,8 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "spo"
     "sar"
     "endogenous"
+    "sdpo"
+    "srpo"
     "diversity_or_precision"
     "laser_mix"
     "laser_unweighted"

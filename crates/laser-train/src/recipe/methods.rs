@@ -3,7 +3,6 @@
 use laser_rl::{Passes, Shaping};
 
 use super::Recipe;
-use super::ReferenceKind;
 use super::check::Checker;
 use crate::TrainError;
 
@@ -27,10 +26,7 @@ impl Recipe {
                 let problem = "compares self-rewarding scores, and nothing trains them; set self_reward.token and self_reward.alpha, or win_rate.of = \"reward\"";
                 return c.fail("policy.shaping", "win_rate".into(), problem);
             }
-            if shaping.passes().reference
-                && self.kl.coefficient > 0.0
-                && self.kl.reference != ReferenceKind::Base
-            {
+            if shaping.passes().reference && self.reference_moves() {
                 let problem = "needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
                 return c.fail("kl.reference", "not \"base\"".into(), problem);
             }
