@@ -143,6 +143,17 @@ fn a_teacher_that_reads_what_the_student_read_teaches_nothing() {
 }
 
 #[test]
+fn a_reference_that_no_kl_and_no_distillation_reads_stays_the_base_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plain, asked) = (dir.path().join("plain"), dir.path().join("asked"));
+    let frozen = "policy.shaping=[{endogenous={keep=1,scale=0.1}}]";
+    train(recipe(&[frozen]), &plain, None);
+    let settings = [frozen, "kl.reference=ema", "kl.ema_decay=0"];
+    train(recipe(&settings), &asked, Some(&plain.join("base")));
+    assert!(weights(&plain, 5) == weights(&asked, 5));
+}
+
+#[test]
 fn a_hint_that_the_model_cannot_read_is_refused_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     for (i, (template, named)) in [
