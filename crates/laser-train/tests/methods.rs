@@ -143,6 +143,24 @@ fn a_teacher_that_reads_what_the_student_read_teaches_nothing() {
 }
 
 #[test]
+fn where_all_are_to_be_taught_a_response_without_a_correct_sibling_carries_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [
+        "distillation={route='all',success=2}",
+        "self_reward.alpha=0",
+        "self_reward.tau=0",
+        "optimizer.weight_decay=0",
+    ];
+    train(recipe(&settings), dir.path(), None);
+    let base = std::fs::read(dir.path().join("base/model.safetensors")).unwrap();
+    assert!(weights(dir.path(), 5) == base);
+    for line in rl_metrics(dir.path()) {
+        let policy = line["policy/loss"].as_f64().unwrap();
+        assert_eq!((policy.abs(), &line["optim/grad_norm"]), (0.0, &0.0.into()));
+    }
+}
+
+#[test]
 fn a_reference_that_no_kl_and_no_distillation_reads_stays_the_base_model() {
     let dir = tempfile::tempdir().unwrap();
     let (plain, asked) = (dir.path().join("plain"), dir.path().join("asked"));
