@@ -1,5 +1,7 @@
 //! The decoder: weights on a device, and the forward pass over a packed batch.
 
+use std::borrow::Cow;
+
 use laser_kernels::{Backend, NormLayout, Segments};
 
 use crate::adapter::Adapter;
@@ -36,6 +38,21 @@ pub struct Gathered {
     pub entropy: Vec<f32>,
     /// logsumexp of the row's logits, nats, `[R]`.
     pub lse: Vec<f32>,
+}
+
+impl Gathered {
+    /// K, the ids of a row.
+    pub fn width(&self) -> usize {
+        self.ids.len() / self.rows.len().max(1)
+    }
+
+    /// The log-probability of each row's first id, `[R]`.
+    pub fn first(&self) -> Cow<'_, [f32]> {
+        match self.width() {
+            0 | 1 => Cow::Borrowed(&self.logp),
+            width => self.logp.iter().step_by(width).copied().collect(),
+        }
+    }
 }
 
 impl<B: Backend> Decoder<B> {

@@ -35,5 +35,5 @@ pub use generation_defaults::GenerationDefaults;
 pub use init::init_weights;
 pub use layout::{Init, Layout, Part, TensorSpec};
 pub use rope::{Rope, RopeScaling};
-pub use text::{Message, Text, TextStream};
+pub use text::{Message, Text, TextStream, TextTemplate};
 pub use workspace::{Retain, Workspace};

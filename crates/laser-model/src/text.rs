@@ -4,6 +4,7 @@ mod files;
 mod python;
 mod stream;
 mod template;
+mod text_template;
 mod token_bytes;
 mod vocabulary;
 
@@ -16,6 +17,7 @@ use crate::ModelError;
 use files::Around;
 pub use stream::TextStream;
 use template::Template;
+pub use text_template::TextTemplate;
 
 /// A tokenizer with the chat template that belongs to it.
 ///

@@ -351,8 +351,8 @@ impl Recipe {
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
             _ if key.ends_with("optimizer.max_skipped") => false,
             "method" | "supervised" | "data" | "seed" | "model" | "lora" | "warm_start"
-            | "tasks" | "policy" | "correction" | "kl" | "entropy" | "critic" | "self_reward"
-            | "optimizer" => true,
+            | "tasks" | "policy" | "correction" | "distillation" | "kl" | "entropy" | "critic"
+            | "self_reward" | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -406,6 +406,9 @@ impl Recipe {
             let tests = (e.every, e.problems.min(e.quick_problems), e.samples);
             let tests = (r.prefix.step > 0.0).then_some(tests);
             parts.push(json!({"prefix": [r.continuations, r.prefix, tests]}));
+        }
+        if let (Some(distillation), Value::Array(parts)) = (&self.distillation, &mut parts) {
+            parts.push(json!({"distillation": distillation}));
         }
         // The verifier alone is left out, as it was before there were other parts.
         if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {

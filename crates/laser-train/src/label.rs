@@ -45,6 +45,39 @@ pub(crate) struct Labelled {
     /// How r_s comes from log π(z_c), where there is one.
     pub rule: Option<SelfReward>,
     pub rows: TokenRows,
+    /// What a step learns from it, the self-reward's loss aside.
+    pub learns: Learns,
+}
+
+/// What a response learns from.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Learns {
+    /// Its advantage.
+    #[default]
+    Policy,
+    /// A teacher.
+    Teacher(Hint),
+    /// Neither.
+    Nothing,
+}
+
+impl Learns {
+    /// What the teacher has read, where there is one.
+    pub(crate) fn hint(&self) -> Option<&Hint> {
+        match self {
+            Learns::Teacher(hint) => Some(hint),
+            Learns::Policy | Learns::Nothing => None,
+        }
+    }
+}
+
+/// What a teacher reads before a response.
+#[derive(Clone, Debug)]
+pub(crate) struct Hint {
+    /// Ids of its prompt.
+    pub prompt: Vec<u32>,
+    /// Weights of the response's tokens; empty where all have 1.
+    pub weights: Vec<f32>,
 }
 
 /// A prompt of a response's own.
@@ -111,6 +144,7 @@ impl Labelled {
             continued: 0,
             aside: 0,
             judgements: [0; 2],
+            learns: Learns::default(),
         }
     }
 

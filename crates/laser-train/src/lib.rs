@@ -17,6 +17,7 @@ mod evaluate;
 mod export;
 mod files;
 mod folder;
+mod hint;
 mod imitate;
 mod label;
 mod learner;

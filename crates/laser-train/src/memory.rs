@@ -91,8 +91,10 @@ impl MemoryPlan {
         };
         let vocab = config.vocab_size as u64;
         let logits = LOGITS.0.max(LOGITS.1 * vocab);
-        // Of every id beside the drawn one: itself, its log-probability, the gradient of that.
-        let beside = 3 * micro * (recipe.beside() as u64).min(vocab);
+        // Of every id beside the drawn one: itself, its log-probability, the gradient of that, and
+        // where a teacher reads it the first two once more.
+        let copies = if recipe.distillation.is_some() { 5 } else { 3 };
+        let beside = copies * micro * (recipe.beside() as u64).min(vocab);
         let a = config.attention;
         let token = 2 * (config.layers * a.kv_heads * a.head_dim) as u64;
         // What is sampled at once: a step's responses, or where none are, a test's.

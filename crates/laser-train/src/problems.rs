@@ -1,6 +1,6 @@
 //! Where problems come from: the built-in tasks, or files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
@@ -185,6 +185,43 @@ impl Problems {
             Problems::Tasks(_) => text.encode(&problem.prompt),
             Problems::Files(files) => encode(text, &problem.prompt, files.chat),
         }
+    }
+
+    /// Where in the files the prompts to train on come from, by what the model reads; nothing where
+    /// there are no files.
+    pub(crate) fn places(&self, text: &Text) -> Result<HashMap<String, usize>, ModelError> {
+        let Problems::Files(files) = self else {
+            return Ok(HashMap::new());
+        };
+        let train = files.data.train.as_ref().map_or(&[][..], |t| t.problems());
+        let prompts = train.iter().enumerate();
+        prompts
+            .map(|(i, p)| Ok((render(text, p, &files.settings, files.chat)?, i)))
+            .collect()
+    }
+
+    /// The ids of a problem's prompt with another question: `write` makes it from the problem's own,
+    /// which of files is the last message of the user. `place` is that of the problem in the files.
+    pub(crate) fn hint_ids(
+        &self,
+        text: &Text,
+        problem: &Problem,
+        place: Option<usize>,
+        write: impl FnOnce(&str) -> Result<String, ModelError>,
+    ) -> Result<Vec<u32>, ModelError> {
+        let train = match self {
+            Problems::Tasks(_) => None,
+            Problems::Files(files) => files.data.train.as_ref().map(|t| (files, t.problems())),
+        };
+        let Some((files, p)) = train.and_then(|(files, t)| Some((files, t.get(place?)?))) else {
+            return text.encode(&write(&problem.prompt)?);
+        };
+        let mut messages = p.messages(&files.settings);
+        if let Some(last) = messages.iter_mut().rfind(|m| m.role == "user") {
+            last.content = write(&last.content)?;
+        }
+        let written = render_messages(text, &messages, &p.place, &files.settings, files.chat)?;
+        encode(text, &written, files.chat)
     }
 
     /// The ids of a prompt whose question is empty: the conversation with the system message of the
@@ -456,10 +493,21 @@ pub(crate) fn render(
     chat: bool,
 ) -> Result<String, ModelError> {
     let messages = p.messages(settings);
+    render_messages(text, &messages, &p.place, settings, chat)
+}
+
+/// What the model reads of some messages, those of the problem at `place`.
+fn render_messages(
+    text: &Text,
+    messages: &[Message],
+    place: &laser_data::Place,
+    settings: &Settings,
+    chat: bool,
+) -> Result<String, ModelError> {
     match chat {
         true => text
-            .render_with(&messages, true, &settings.template_arguments)
-            .map_err(|e| ModelError::Text(format!("{}: {e}", p.place))),
+            .render_with(messages, true, &settings.template_arguments)
+            .map_err(|e| ModelError::Text(format!("{place}: {e}"))),
         false => {
             let parts: Vec<&str> = messages.iter().map(|m| m.content.as_str()).collect();
             Ok(parts.join("\n\n"))

@@ -3,6 +3,7 @@
 mod about;
 mod check;
 mod correction;
+mod distillation;
 mod layers;
 mod lora;
 mod methods;
@@ -28,6 +29,7 @@ use crate::tasks::Share;
 pub use about::{About, METHODS};
 pub use correction::Correction;
 pub(crate) use correction::QUESTION;
+pub use distillation::SelfDistillation;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use lora::LoraSettings;
@@ -84,6 +86,9 @@ pub struct Recipe {
     pub policy: Policy,
     /// KL to a reference policy.
     pub kl: Kl,
+    /// Self-distillation; absent, every response has the policy loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distillation: Option<SelfDistillation>,
     /// A bonus for entropy.
     pub entropy: EntropyBonus,
     /// PPO's critic.
@@ -398,6 +403,7 @@ impl Default for Recipe {
             reward: vec![RewardPart::new(PartKind::Verifier)],
             policy: Policy::default(),
             kl: Kl::default(),
+            distillation: None,
             entropy: EntropyBonus::default(),
             critic: Critic::default(),
             self_reward: SelfRewarding::default(),
@@ -593,7 +599,10 @@ impl Recipe {
     pub(crate) fn beside(&self) -> usize {
         match self.is_supervised() {
             true => self.supervised.loss.likeliest(),
-            false => self.warm_start.loss.likeliest(),
+            false => {
+                let distilled = self.distillation.as_ref().map_or(0, |d| d.likeliest());
+                distilled.max(self.warm_start.loss.likeliest())
+            }
         }
     }
 
@@ -602,6 +611,8 @@ impl Recipe {
         !self.is_supervised()
             && (self.kl.coefficient > 0.0
                 || self.self_reward.may_be_per_response()
+                || self.passes().reference
+                || self.distillation.is_some()
                 || self.passes().reference
                 || self.passes().reference_rewards > 0)
     }

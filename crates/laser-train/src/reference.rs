@@ -6,7 +6,7 @@ use laser_kernels::{Backend, Cpu};
 use laser_model::{Decoder, ModelConfig, Retain, Workspace};
 use laser_rl::{AdaptiveKl, EntropyController, PrefixSchedule, ema};
 use laser_rollout::SelfRewardPosition;
-use laser_rollout::score::{Score, Sequence, score};
+use laser_rollout::score::{Batch, Score, Sequence, micro_batches, score};
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::Recipe;
@@ -45,6 +45,32 @@ impl Reference {
         score(cpu, &self.decoder, &mut ws, sequences, position, max_tokens)
     }
 
+    /// Its log-probabilities of chosen ids at the positions of responses: each sequence comes with
+    /// its ids, `[T, K]`, K the same for all.
+    pub(crate) fn read(
+        &self,
+        cpu: &Cpu,
+        of: &[(Sequence, &[u32])],
+        max_tokens: usize,
+    ) -> Vec<Reading> {
+        let mut ws = self.ws.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequences: Vec<Sequence> = of.iter().map(|(sequence, _)| *sequence).collect();
+        let mut readings = Vec::with_capacity(of.len());
+        for cut in micro_batches(&sequences, max_tokens) {
+            let batch = Batch::new(&sequences[cut.clone()], SelfRewardPosition::default());
+            let ids: Vec<u32> = of[cut].iter().flat_map(|(_, ids)| *ids).copied().collect();
+            self.decoder
+                .forward(cpu, &mut ws, &batch.ids, &batch.segments);
+            let g = self.decoder.gather(cpu, &mut ws, batch.rows, ids);
+            let width = g.width();
+            readings.extend(batch.responses.into_iter().map(|rows| Reading {
+                logp: g.logp[rows.start * width..rows.end * width].to_vec(),
+                entropy: g.entropy[rows].to_vec(),
+            }));
+        }
+        readings
+    }
+
     /// Moves to `decay` · itself + (1 − `decay`) · the policy.
     pub(crate) fn follow(&mut self, cpu: &Cpu, policy: &Decoder<Cpu>, decay: f64) {
         let own = self.decoder.parameters_mut().iter_mut();
@@ -56,6 +82,15 @@ impl Reference {
         }
         self.decoder.refresh(cpu);
     }
+}
+
+/// What a model says at the T positions of a response.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// log p of the chosen ids, `[T, K]`, nats.
+    pub logp: Vec<f32>,
+    /// Entropy of each distribution, `[T]`, nats.
+    pub entropy: Vec<f32>,
 }
 
 /// Coefficients that change on the way; part of a checkpoint.

@@ -3,6 +3,7 @@
 mod advantages;
 mod continuations;
 mod correct;
+mod distill;
 mod measure;
 mod prepare;
 mod rivals;
@@ -23,10 +24,13 @@ use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, Value, json};
 
 use crate::TrainError;
+use crate::beside::Beside;
 use crate::critic::ValueHead;
 use crate::files::decimal;
-use crate::label::Labelled;
-use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
+use crate::label::{Labelled, Learns};
+use crate::recipe::{
+    KlPlace, LearningRate, Recipe, ReferenceKind, SelfDistillation, SelfRewardLoss,
+};
 use crate::self_judge::Questioned;
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
@@ -62,6 +66,8 @@ struct Rollout {
 struct Sums {
     policy: PolicyLossStats,
     kl: f64,
+    /// What is learned from a teacher.
+    distillation: f64,
     value: ValueLossStats,
     /// The self-reward's loss.
     self_reward: f64,
@@ -93,7 +99,8 @@ impl Trainer {
         let rollout_seconds = started.elapsed().as_secs_f64();
 
         let started = Instant::now();
-        let prepared = self.prepare(step, &mut rollout.answered)?;
+        let mut prepared = self.prepare(step, &mut rollout.answered)?;
+        prepared.routed = self.route(&rollout.problems, &mut rollout.answered)?;
         let warm_up = WarmUp {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
@@ -299,6 +306,9 @@ impl Trainer {
     /// The reference of the next step.
     fn move_reference(&mut self, step: u64) {
         let kl = &self.recipe.kl;
+        if !self.recipe.reference_moves() {
+            return;
+        }
         let decay = match kl.reference {
             ReferenceKind::Base => return,
             ReferenceKind::Ema => kl.ema_decay,
@@ -353,10 +363,22 @@ impl Trainer {
         };
         let self_reward_scale = 1.0 / finished.max(1) as f64;
         let policy = r.policy.loss();
+        let taught: Vec<bool> = all.iter().map(|a| a.1.learns.hint().is_some()).collect();
+        let distilled = r.distillation.as_ref();
+        let likeliest = distilled.map_or(0, SelfDistillation::likeliest);
         for cut in micro_batches(&sequences, r.tokens_per_micro_batch) {
-            let (batch, g) =
-                self.micro_batch(&sequences[cut.clone()], |what| diverged(step, what))?;
-            let mut dlogp = vec![0.0; g.logp.len()];
+            let of = &taught[cut.clone()];
+            let (batch, g) = self.micro_batch_beside(
+                &sequences[cut.clone()],
+                &Beside { likeliest, of },
+                |what| diverged(step, what),
+            )?;
+            let taught = self.taught(&all[cut.clone()], &scales[cut.clone()], &batch, &g);
+            for loss in taught.iter().flat_map(|t| &t.losses) {
+                sums.distillation += loss;
+            }
+            let drawn = g.first();
+            let mut dlogp = vec![0.0; drawn.len()];
             let bonus = r.entropy.active().then_some(self.coefficients.entropy);
             let mut dentropy = bonus.map(|_| vec![0.0; g.rows.len()]);
             let hidden = match &self.value_head {
@@ -376,7 +398,7 @@ impl Trainer {
                 .zip(&batch.responses)
                 .zip(&batch.self_rewards)
             {
-                let logp = &g.logp[range.clone()];
+                let logp = &drawn[range.clone()];
                 let sampled = &l.response.logprobs;
                 let rows = &l.rows;
                 let old = if rows.old.is_empty() {
@@ -391,9 +413,11 @@ impl Trainer {
                 let weights = (!rows.weights.is_empty()).then_some(rows.weights.as_slice());
                 // The scale is 0 where a response carries no loss.
                 let grad = &mut dlogp[range.clone()];
-                let counted = *policy_scale * l.weights.policy;
-                let stats = policy.apply(logp, old, advantages, weights, counted, grad);
-                sums.policy.merge(stats);
+                if l.learns.hint().is_none() {
+                    let counted = *policy_scale * l.weights.policy;
+                    let stats = policy.apply(logp, old, advantages, weights, counted, grad);
+                    sums.policy.merge(stats);
+                }
                 if r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss {
                     let beta = l.weights.kl.unwrap_or(self.coefficients.kl.coefficient);
                     let scale = beta * *scale;
@@ -423,7 +447,7 @@ impl Trainer {
                     sums.mismatch = mismatch.fold(sums.mismatch, f32::max);
                 }
                 if let (Some(i), Some(rule)) = (*zc, &l.rule) {
-                    let (logp, weight) = (g.logp[i], class_weights.of(l.correct));
+                    let (logp, weight) = (drawn[i], class_weights.of(l.correct));
                     let (loss, slope) = match r.self_reward.loss {
                         SelfRewardLoss::Mse => {
                             self_reward_mse(rule, logp, l.reward(), weight, self_reward_scale)
@@ -440,6 +464,10 @@ impl Trainer {
                 (Some(head), Some(dvalues)) => Some(head.backward(&hidden, dvalues)),
                 _ => None,
             };
+            let dlogp = match taught {
+                Some(taught) => taught.with(&dlogp),
+                None => dlogp,
+            };
             let head = HeadGradient {
                 logp: &dlogp,
                 entropy: dentropy.as_deref(),
@@ -450,6 +478,7 @@ impl Trainer {
         for (part, loss) in [
             ("policy", sums.policy.loss),
             ("kl", sums.kl),
+            ("distillation", sums.distillation),
             ("critic", sums.value.loss),
             ("self-reward", sums.self_reward),
         ] {
@@ -468,10 +497,13 @@ fn shares(groups: &[Group], count: usize) -> impl Iterator<Item = &[Group]> {
     (0..count).map(move |i| &groups[i * groups.len() / count..(i + 1) * groups.len() / count])
 }
 
-/// Tokens of each response that carry policy loss.
+/// Tokens of each response that carry policy loss, or a teacher's in its place.
 fn carrying<'l>(recipe: &Recipe, responses: impl Iterator<Item = &'l Labelled>) -> Vec<usize> {
     let (lengths, finished): (Vec<usize>, Vec<bool>) = responses
-        .map(|l| (l.response.ids.len(), l.response.finished()))
+        .map(|l| match l.learns {
+            Learns::Nothing => (0, l.response.finished()),
+            Learns::Policy | Learns::Teacher(_) => (l.response.ids.len(), l.response.finished()),
+        })
         .unzip();
     match recipe.policy.overlong_filter {
         true => without_truncated(&lengths, &finished),

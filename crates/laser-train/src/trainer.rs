@@ -13,6 +13,7 @@ use crate::TrainError;
 use crate::beside::Beside;
 use crate::calibrate::Reference as Measured;
 use crate::critic::ValueHead;
+use crate::hint::Hints;
 use crate::imitate::end_token;
 use crate::label::{Labelled, label};
 use crate::learner::{Learner, LearnerSettings};
@@ -79,6 +80,8 @@ pub(crate) struct Trainer {
     /// The scoring rule; set once c_ref is known.
     pub self_reward: Option<SelfReward>,
     pub problems: Problems,
+    /// What a teacher reads, where the recipe distils.
+    pub hints: Option<Hints>,
     /// Ends a written response.
     pub end: Option<u32>,
     pub rewards: Rewards,
@@ -110,6 +113,9 @@ impl Trainer {
             }
         };
         let problems = Problems::new(&recipe, &source.text, source.config.max_positions)?;
+        let hints = recipe.distillation.as_ref();
+        let hints = hints.map(|d| Hints::new(&d.template, &problems, &source.text));
+        let hints = hints.transpose()?;
         let end = end_token(&source.text, &source.eos, problems.is_chat())?;
         let rewards = Rewards::start(match recipe.is_supervised() {
             true => &[],
@@ -168,6 +174,7 @@ impl Trainer {
             coefficients: Coefficients::new(&recipe),
             reference: None,
             problems,
+            hints,
             end,
             rewards,
             recipe,
@@ -300,7 +307,12 @@ impl Trainer {
 
     fn reference_of(&self, tensors: impl Iterator<Item = Vec<f32>>) -> Reference {
         let decoder = &self.learner.decoder;
-        let (config, context) = (decoder.config.clone(), decoder.context());
+        let config = decoder.config.clone();
+        // A teacher's prompt is longer than any that is sampled from.
+        let context = match &self.hints {
+            Some(_) => config.max_positions,
+            None => decoder.context(),
+        };
         Reference::new(&self.learner.cpu, config, tensors, context)
     }
 

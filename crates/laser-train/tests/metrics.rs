@@ -71,6 +71,10 @@ const RUNS: &[&[&str]] = &[
         "method=supervised",
         "supervised.loss={shaped={beta=0.5,far=-0.1,top_k=4}}",
     ],
+    &[
+        "distillation={route='failed',entropy_weight=1}",
+        "kl.reference=ema",
+    ],
 ];
 
 #[test]

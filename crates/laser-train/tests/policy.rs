@@ -184,6 +184,27 @@ const VARIANTS: &[(&str, &[&str])] = &[
             "policy.mini_batches=2",
         ],
     ),
+    (
+        "sdpo",
+        &[
+            "distillation={top_k=5}",
+            "kl.reference=ema",
+            "kl.ema_decay=0.9",
+        ],
+    ),
+    (
+        "srpo",
+        &[
+            "distillation={route='failed',top_k=0,entropy_weight=1}",
+            "kl.reference=ema",
+            "kl.ema_decay=0.5",
+            "policy.mini_batches=2",
+        ],
+    ),
+    (
+        "sampled_teacher",
+        &["distillation={divergence='sampled'}", "kl.coefficient=0.01"],
+    ),
 ];
 
 /// A folder with the base model that all recipes here share.
@@ -289,6 +310,7 @@ fn interrupted_runs_of_the_kinds_that_keep_a_state_go_on_as_if_nothing_had_happe
         "entropy",
         "critic",
         "true_reference",
+        "srpo",
     ] {
         let (_, settings) = VARIANTS.iter().find(|(n, _)| *n == name).unwrap();
         let whole = dir.path().join(format!("{name}-whole"));

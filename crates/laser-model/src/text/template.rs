@@ -26,7 +26,7 @@ impl Template {
         let mut environment = environment()?;
         environment
             .add_template_owned("chat", without_generation_tags(&source))
-            .map_err(|e| template_error(&e))?;
+            .map_err(|e| template_error(CHAT, &e))?;
         Ok(Template {
             environment,
             source,
@@ -64,11 +64,14 @@ impl Template {
         self.environment
             .get_template("chat")
             .and_then(|t| t.render(Value::from_pairs(context)))
-            .map_err(|e| template_error(&e))
+            .map_err(|e| template_error(CHAT, &e))
     }
 }
 
-fn template_error(e: &Error) -> ModelError {
+/// What a chat template is called in messages.
+const CHAT: &str = "chat template";
+
+pub(super) fn template_error(of: &str, e: &Error) -> ModelError {
     let line = e.line().map(|n| format!(", line {n}")).unwrap_or_default();
     let what = match (e.kind(), e.detail()) {
         // What the template itself raises stands alone.
@@ -76,7 +79,7 @@ fn template_error(e: &Error) -> ModelError {
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     };
-    ModelError::Text(format!("chat template{line}: {what}"))
+    ModelError::Text(format!("{of}{line}: {what}"))
 }
 
 /// Turns `{% generation %}` blocks, which mark what the assistant wrote, into blocks that render
@@ -104,7 +107,7 @@ fn without_generation_tags(source: &str) -> String {
 
 /// Blocks are trimmed, values are printed as Python prints them, Python's methods exist, and
 /// templates may raise.
-fn environment() -> Result<Environment<'static>, ModelError> {
+pub(super) fn environment() -> Result<Environment<'static>, ModelError> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)

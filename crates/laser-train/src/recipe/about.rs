@@ -179,6 +179,20 @@ pub const METHODS: &[About] = &[
         "a paraphrase of each problem",
     ),
     method(
+        "sdpo",
+        "distillation",
+        "self-distillation policy optimization",
+        "learning from the policy that has read a correct sibling",
+        "passes and weights of a teacher",
+    ),
+    method(
+        "srpo",
+        "distillation",
+        "arXiv 2604.02288",
+        "the same for failed responses, GRPO for the others",
+        "passes and weights of a teacher",
+    ),
+    method(
         "diversity_or_precision",
         "supervised",
         "arXiv 2512.22955",

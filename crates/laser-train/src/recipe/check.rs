@@ -2,7 +2,7 @@
 
 use laser_rl::{AdvantageKind, Aggregation, KlKind, RatioBound};
 
-use super::{CRef, KlPlace, LossKind, Recipe, ReferenceKind, SelfRewardLoss};
+use super::{CRef, KlPlace, LossKind, Recipe, SelfRewardLoss};
 use crate::TrainError;
 use crate::best::Metric;
 use crate::tasks::Mixture;
@@ -391,10 +391,7 @@ impl Recipe {
             let problem = "as a loss its gradient has the mean 0 and does nothing; take k2 or k3, or kl.place = \"reward\"";
             return fail("kl.kind", "\"k1\"".into(), problem);
         }
-        if k.coefficient > 0.0
-            && k.reference != ReferenceKind::Base
-            && self.self_reward.may_be_per_response()
-        {
+        if self.reference_moves() && self.self_reward.may_be_per_response() {
             let problem = "self_reward.c_ref = \"reference\" (or \"auto\") needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
             return fail("kl.reference", "not \"base\"".into(), problem);
         }
@@ -416,6 +413,7 @@ impl Recipe {
         }
         self.check_methods(c)?;
         self.check_correction(c)?;
+        self.check_distillation(c)?;
         if let Some(w) = self.policy.importance {
             let ok = match w.bound {
                 RatioBound::Truncate { max } => max > 0.0 && max.is_finite(),
@@ -525,7 +523,13 @@ impl Checker<'_> {
         })
     }
 
-    fn number(&self, key: &str, value: f64, ok: bool, problem: &str) -> Result<(), TrainError> {
+    pub(super) fn number(
+        &self,
+        key: &str,
+        value: f64,
+        ok: bool,
+        problem: &str,
+    ) -> Result<(), TrainError> {
         match ok && value.is_finite() {
             true => Ok(()),
             false => self.fail(key, value.to_string(), problem),

@@ -116,7 +116,20 @@ impl Recipe {
         }
         if self.policy.credit.iter().any(Credit::compares_tokens) {
             let problem = "compares the responses to one prompt, and each second attempt has its own; leave it or [correction] out";
-            return fail("policy.credit", "tempo".into(), problem);
+            let credit = format!("{:?}", self.policy.credit);
+            return fail("policy.credit", credit, problem);
+        }
+        if self.passes().reference_rewards > 0 {
+            let problem = "compares responses with the base model's to the same prompt, and each second attempt has its own; leave it or [correction] out";
+            return fail("policy.shaping", "preference".into(), problem);
+        }
+        if self.judgement_tokens() > 0 {
+            let problem = "asks about one answer to the problem, and there are two; leave it or [correction] out";
+            return fail("reward", "self_judge".into(), problem);
+        }
+        if self.distillation.is_some() {
+            let problem = "a teacher reads a sibling's response to the same prompt, and each second attempt has its own; leave it or [correction] out";
+            return fail("distillation", "{…}".into(), problem);
         }
         Ok(())
     }

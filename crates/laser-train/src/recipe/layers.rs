@@ -34,6 +34,8 @@ pub const BUILT_IN: &[(&str, &str)] = recipes![
     "par"
     "pppo"
     "co_reward"
+    "sdpo"
+    "srpo"
     "diversity_or_precision"
     "ssr_zero"
     "thr"

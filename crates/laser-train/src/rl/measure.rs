@@ -111,6 +111,17 @@ impl Trainer {
             put("kl/coefficient", json!(self.coefficients.kl.coefficient));
             put("kl/loss", json!(sums.kl / updates));
         }
+        if let Some(routed) = &prepared.routed {
+            put("distillation/loss", json!(sums.distillation / updates));
+            put("distillation/responses", json!(routed.taught as f64 / n));
+            put("distillation/unfit", json!(routed.unfit as f64 / n));
+            if let Some(beta) = recipe.distillation.as_ref().map(|d| d.entropy_weight)
+                && beta > 0.0
+            {
+                let largest = routed.largest_weight.map(decimal);
+                put("distillation/weight_max", json!(largest));
+            }
+        }
         if recipe.entropy.active() {
             put(
                 "policy/entropy_coefficient",

@@ -6,6 +6,7 @@ use laser_rl::{Gae, ImportanceStats, KlKind, gae, kl_in_reward, kl_penalty, whit
 use laser_rollout::score::{Sequence, micro_batches};
 
 use super::advantages::shaped_reward;
+use super::distill::Routed;
 use super::{carrying, diverged};
 use crate::TrainError;
 use crate::label::Labelled;
@@ -19,6 +20,8 @@ pub(super) struct Prepared {
     pub kl: Option<f64>,
     /// Importance weights.
     pub importance: ImportanceStats,
+    /// Who learns from a teacher, where there is one.
+    pub routed: Option<Routed>,
 }
 
 impl Trainer {
