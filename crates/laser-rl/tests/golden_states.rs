@@ -4,7 +4,7 @@
 mod common;
 
 use approx::assert_relative_eq;
-use common::cases;
+use common::{assert_close, cases};
 use laser_rl::*;
 use serde::Deserialize;
 
@@ -151,14 +151,10 @@ fn the_loss_on_weighted_advantages_is_the_weighted_loss() {
         let found = (0..c.divergence.len()).map(|t| {
             let at = |row: &Vec<f32>| row.chunks(c.vocabulary).nth(t).map(<[f32]>::to_vec);
             let rows: Rows<f32> = c.distributions.iter().filter_map(at).collect();
-            position_divergence(&rows.concat(), c.vocabulary, size)
+            position_divergence(&rows.concat(), c.vocabulary, size) as f32
         });
-        let found: Vec<f64> = found.collect();
-        for (found, expected) in found.iter().zip(&c.divergence) {
-            // The file's `−ln V` is rounded to f64 as well.
-            assert_relative_eq!(found, expected, max_relative = 1e-9);
-        }
-        let positions: Vec<f32> = found.iter().map(|d| *d as f32).collect();
+        let positions: Vec<f32> = found.collect();
+        assert_close(&c.name, &positions, &c.divergence);
         let ids = vec![1; positions.len()];
         let group: Vec<ResponseView> = c
             .logp

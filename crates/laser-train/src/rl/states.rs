@@ -5,7 +5,8 @@
 //! last hidden states of a group, `[tokens, hidden]`; the head turns them into distributions block
 //! by block.
 
-use std::mem::take;
+use std::mem::{replace, take};
+use std::ops::Range;
 
 use laser_kernels::Cpu;
 use laser_model::Decoder;
@@ -49,29 +50,21 @@ impl Trainer {
             let (cpu, decoder) = (&self.learner.cpu, &self.learner.decoder);
             let hidden = decoder.hidden(cpu, &self.learner.ws, g.rows.len());
             let width = decoder.config.hidden_size;
-            let of = |r: std::ops::Range<usize>| hidden[r.start * width..r.end * width].to_vec();
+            let of = |r: Range<usize>| hidden[r.start * width..r.end * width].to_vec();
             held.extend(batch.responses.into_iter().map(of));
             while let Some(group) = next.filter(|group| group.len() <= held.len()) {
                 let rest = held.split_off(group.len());
-                let states = std::mem::replace(&mut held, rest);
-                let influence = match passes.influence {
-                    true => influence(cpu, decoder, group, &states),
-                    false => Rows::new(),
-                };
-                let divergence = match passes.divergence {
-                    true => divergence(cpu, decoder, group, &states),
-                    false => Rows::new(),
-                };
-                for (what, rows) in [("influence", &influence), ("divergence", &divergence)] {
-                    for row in rows {
-                        check_finite(what, row).map_err(|e| diverged(step, e.to_string()))?;
-                    }
-                }
-                found.push((influence, divergence));
+                let states = replace(&mut held, rest);
+                found.push(compare(cpu, decoder, passes, group, &states));
                 next = groups.next();
             }
         }
-        for ((_, group), (mut influence, mut divergence)) in wanted.iter_mut().zip(found) {
+        for ((_, group), [mut influence, mut divergence]) in wanted.iter_mut().zip(found) {
+            for (what, rows) in [("influence", &influence), ("divergence", &divergence)] {
+                for row in rows {
+                    check_finite(what, row).map_err(|e| diverged(step, e.to_string()))?;
+                }
+            }
             for (i, l) in group.iter_mut().enumerate() {
                 l.rows.influence = influence.get_mut(i).map(take).unwrap_or_default();
                 l.rows.divergence = divergence.get_mut(i).map(take).unwrap_or_default();
@@ -79,6 +72,24 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// Influence and divergence of the tokens of a group; no rows of what is not asked for.
+fn compare(
+    cpu: &Cpu,
+    decoder: &Decoder<Cpu>,
+    passes: Passes,
+    group: &[Labelled],
+    states: &[Vec<f32>],
+) -> [Rows; 2] {
+    let mut found = [Rows::new(), Rows::new()];
+    if passes.influence {
+        found[0] = influence(cpu, decoder, group, states);
+    }
+    if passes.divergence {
+        found[1] = divergence(cpu, decoder, group, states);
+    }
+    found
 }
 
 /// THR of every token of a group, on the ids that occur in its responses; no rows in a group that
