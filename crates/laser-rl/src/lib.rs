@@ -118,8 +118,9 @@ pub use self_reward::{
     self_reward_cross_entropy, self_reward_mse, smallest_beta_v,
 };
 pub use shaping::{
-    CoReward, Compared, Endogenous, GrpoLambda, LossWeights, MethodError, Passes, Preference,
-    SelfAligned, SelfCorrection, Shaping, WinRate, majority, self_aligned_reward,
+    CoReward, Compared, Endogenous, GrpoLambda, LossWeights, MethodError, Passes,
+    PreferenceAsReward, SelfAligned, SelfCorrection, Shaping, WinRate, majority,
+    self_aligned_reward,
 };
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{

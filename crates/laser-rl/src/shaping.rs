@@ -6,7 +6,7 @@
 mod co_reward;
 mod endogenous;
 mod grpo_lambda;
-mod preference;
+mod preference_as_reward;
 mod self_aligned;
 mod self_correction;
 mod win_rate;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use co_reward::{CoReward, majority};
 pub use endogenous::Endogenous;
 pub use grpo_lambda::GrpoLambda;
-pub use preference::Preference;
+pub use preference_as_reward::PreferenceAsReward;
 pub use self_aligned::{SelfAligned, self_aligned_reward};
 pub use self_correction::{LossWeights, SelfCorrection};
 pub use win_rate::{Compared, WinRate};
@@ -36,7 +36,7 @@ pub enum Shaping {
     /// How likely the frozen base model finds the response.
     Endogenous(Endogenous),
     /// The chance of beating the frozen base model's own response.
-    Preference(Preference),
+    PreferenceAsReward(PreferenceAsReward),
     /// Whether it agrees with the vote on a paraphrase of its question.
     CoReward(CoReward),
     /// Whether a second attempt improves on the first.
@@ -103,7 +103,7 @@ impl Shaping {
             Shaping::WinRate(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::SelfAligned(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::Endogenous(m) => each(groups, rewards, |g, r| m.apply(g, r)),
-            Shaping::Preference(m) => each(groups, rewards, |g, r| m.apply(g, r)),
+            Shaping::PreferenceAsReward(m) => each(groups, rewards, |g, r| m.apply(g, r)),
             Shaping::CoReward(method) => method.apply(groups, rewards),
             Shaping::SelfCorrection(method) => method.apply(groups, rewards),
         }
@@ -115,10 +115,10 @@ impl Shaping {
             reference: matches!(self, Shaping::Endogenous(_)),
             blank: matches!(self, Shaping::SelfAligned(_)),
             reference_rewards: match self {
-                Shaping::Preference(m) => m.references,
+                Shaping::PreferenceAsReward(m) => m.references,
                 _ => 0,
             },
-            reference_scores: matches!(self, Shaping::Preference(_)) && self.needs_scores(),
+            reference_scores: matches!(self, Shaping::PreferenceAsReward(_)) && self.needs_scores(),
             ..Passes::default()
         }
     }
@@ -130,7 +130,7 @@ impl Shaping {
             Shaping::WinRate(WinRate {
                 of: Compared::SelfReward,
                 ..
-            }) | Shaping::Preference(Preference {
+            }) | Shaping::PreferenceAsReward(PreferenceAsReward {
                 of: Compared::SelfReward,
                 ..
             })
@@ -158,7 +158,7 @@ impl Shaping {
             Shaping::WinRate(method) => method.validate(),
             Shaping::SelfAligned(method) => method.validate(),
             Shaping::Endogenous(method) => method.validate(),
-            Shaping::Preference(method) => method.validate(),
+            Shaping::PreferenceAsReward(method) => method.validate(),
             Shaping::CoReward(method) => method.validate(),
             Shaping::SelfCorrection(method) => method.validate(),
         }

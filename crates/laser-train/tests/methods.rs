@@ -33,8 +33,8 @@ fn settings_without_effect_leave_the_run_as_it_is() {
         ("late", "policy.shaping=[{win_rate={}}]"),
         // The base model answers from a stream of its own.
         (
-            "late-preference",
-            "policy.shaping=[{preference={of='self_reward'}}]",
+            "late-par",
+            "policy.shaping=[{preference_as_reward={of='self_reward'}}]",
         ),
     ] {
         let out = dir.path().join(name);
@@ -511,7 +511,7 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
         (&["reward=[{part='self_judge',prompt=' '}]"], "asks nothing"),
         (
             &[
-                "policy.shaping=[{preference={}}]",
+                "policy.shaping=[{preference_as_reward={}}]",
                 "rollout.continuations=1",
             ],
             "rollout.continuations = 1",
@@ -552,20 +552,23 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
             "divides by no length",
         ),
         (
-            &["policy.shaping=[{preference={references=0}}]"],
-            "preference.references = 0",
+            &["policy.shaping=[{preference_as_reward={references=0}}]"],
+            "preference_as_reward.references = 0",
         ),
         (
-            &["policy.shaping=[{preference={scale=0}}]"],
-            "preference.scale = 0",
+            &["policy.shaping=[{preference_as_reward={scale=0}}]"],
+            "preference_as_reward.scale = 0",
         ),
         (
-            &["policy.shaping=[{preference={}}]", "kl.reference=sync"],
+            &[
+                "policy.shaping=[{preference_as_reward={}}]",
+                "kl.reference=sync",
+            ],
             "frozen base model",
         ),
         (
             &[
-                "policy.shaping=[{preference={of='self_reward'}}]",
+                "policy.shaping=[{preference_as_reward={of='self_reward'}}]",
                 "self_reward.alpha=0",
                 "self_reward.tau=0",
             ],
@@ -573,14 +576,14 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
         ),
         (
             &[
-                "policy.shaping=[{preference={}}]",
+                "policy.shaping=[{preference_as_reward={}}]",
                 "reward=[{part='verifier'},{part='length'}]",
             ],
             "reward.length.weight = 1",
         ),
         (
             &[
-                "policy.shaping=[{preference={}}]",
+                "policy.shaping=[{preference_as_reward={}}]",
                 "policy.advantage=no_baseline",
                 "rollout.samples=1",
                 "self_reward.tau=0",

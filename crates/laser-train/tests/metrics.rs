@@ -31,7 +31,7 @@ const RUNS: &[&[&str]] = &[
     &["policy.mini_batches=2", "rollout.views=2"],
     &[
         "rollout.refills=1",
-        "policy.shaping=[{preference={of='self_reward'}}]",
+        "policy.shaping=[{preference_as_reward={of='self_reward'}}]",
     ],
     &[
         "reward=[{part='verifier'},{part='format'},{part='self_judge',name='format-2',weight=0,prompt='{{ response }}?',max_tokens=2}]",

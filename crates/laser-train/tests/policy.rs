@@ -127,16 +127,16 @@ const VARIANTS: &[(&str, &[&str])] = &[
         &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
     ),
     (
-        "preference",
+        "par",
         &[
-            "policy.shaping=[{preference={references=2,scale=2}}]",
+            "policy.shaping=[{preference_as_reward={references=2,scale=2}}]",
             "policy.overlong_tokens=16",
         ],
     ),
     (
         "preferred_score",
         &[
-            "policy.shaping=[{preference={of='self_reward'}}]",
+            "policy.shaping=[{preference_as_reward={of='self_reward'}}]",
             "self_reward.c_ref=reference",
         ],
     ),

@@ -1,6 +1,6 @@
 """Golden values of PAR: rewards as the probability of beating reference responses.
 
-    python make_par.py            # writes preference.json beside this script
+    python make_par.py            # writes par.json beside this script
     python make_par.py --check    # recomputes it and compares; exit 1 where it differs
 
 The rules of make.py hold. The slope is autograd's. README.md describes the fields.
@@ -11,7 +11,7 @@ import torch
 from make import f32, leaf, run
 
 
-def preference():
+def par():
     rng = np.random.default_rng(921)
     cases = []
     for name, size, references, scale in [("one", 8, 1, 1.0), ("several", 6, 4, 0.5), ("steep", 5, 2, 6.0)]:
@@ -35,4 +35,4 @@ def preference():
 
 
 if __name__ == "__main__":
-    run([preference], __doc__)
+    run([par], __doc__)

@@ -121,7 +121,7 @@ impl Recipe {
         }
         if self.passes().reference_rewards > 0 {
             let problem = "compares responses with the base model's to the same prompt, and each second attempt has its own; leave it or [correction] out";
-            return fail("policy.shaping", "preference".into(), problem);
+            return fail("policy.shaping", "preference_as_reward".into(), problem);
         }
         if self.judgement_tokens() > 0 {
             let problem = "asks about one answer to the problem, and there are two; leave it or [correction] out";

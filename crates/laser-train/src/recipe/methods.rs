@@ -1,6 +1,6 @@
 //! What shapings and credits need of the rest of a recipe.
 
-use laser_rl::{Compared, Credit, Passes, Preference, Shaping};
+use laser_rl::{Compared, Credit, Passes, PreferenceAsReward, Shaping};
 
 use super::check::Checker;
 use super::{PartKind, Recipe, ReferenceKind, RewardPart};
@@ -35,7 +35,7 @@ impl Recipe {
                 let problem = "needs the frozen base model, and one reference is kept; set kl.reference to \"base\"";
                 return c.fail("kl.reference", "not \"base\"".into(), problem);
             }
-            if let Shaping::Preference(Preference {
+            if let Shaping::PreferenceAsReward(PreferenceAsReward {
                 of: Compared::Reward,
                 ..
             }) = shaping
@@ -88,7 +88,7 @@ impl Recipe {
         }
         let continuations = self.rollout.continuations;
         if continuations > 0 {
-            let problem = "adds to the rewards of the policy's responses alone, which preference compares with the base model's; set it to 0, or of = \"self_reward\"";
+            let problem = "adds to the rewards of the policy's responses alone, which preference_as_reward compares with the base model's; set it to 0, or of = \"self_reward\"";
             return c.fail("rollout.continuations", continuations.to_string(), problem);
         }
         Ok(())

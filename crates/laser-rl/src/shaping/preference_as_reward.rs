@@ -24,7 +24,7 @@ use crate::ResponseView;
 /// and ties with another without. That is this project's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Preference {
+pub struct PreferenceAsReward {
     /// M, at least 1.
     pub references: usize,
     /// k, above 0.
@@ -33,9 +33,9 @@ pub struct Preference {
     pub of: Compared,
 }
 
-impl Default for Preference {
+impl Default for PreferenceAsReward {
     fn default() -> Self {
-        Preference {
+        PreferenceAsReward {
             references: 1,
             scale: 1.0,
             of: Compared::Reward,
@@ -43,7 +43,7 @@ impl Default for Preference {
     }
 }
 
-impl Preference {
+impl PreferenceAsReward {
     pub(super) fn apply(&self, group: &[ResponseView], rewards: &mut [f32]) {
         for (response, reward) in group.iter().zip(rewards) {
             let (own, others): (_, Vec<Option<f64>>) = match self.of {
@@ -82,7 +82,7 @@ impl Preference {
     pub(super) fn validate(&self) -> Result<(), MethodError> {
         if self.references == 0 {
             return Err(MethodError {
-                key: "preference.references",
+                key: "preference_as_reward.references",
                 value: 0.0,
                 problem: "must be at least 1: the base model's responses are what is compared with",
             });
@@ -90,7 +90,7 @@ impl Preference {
         match self.scale > 0.0 && self.scale.is_finite() {
             true => Ok(()),
             false => Err(MethodError {
-                key: "preference.scale",
+                key: "preference_as_reward.scale",
                 value: self.scale,
                 problem: "must be a number above 0",
             }),

@@ -18,7 +18,7 @@ struct Case {
 }
 
 fn shaped(case: &Case, rewards: &[f32]) -> Vec<f32> {
-    let shaping = Shaping::Preference(Preference {
+    let shaping = Shaping::PreferenceAsReward(PreferenceAsReward {
         references: case.references.len(),
         scale: case.scale,
         of: Compared::Reward,
@@ -34,7 +34,7 @@ fn shaped(case: &Case, rewards: &[f32]) -> Vec<f32> {
 
 #[test]
 fn preferences_and_the_advantages_of_them_equal_the_golden_ones() {
-    for c in cases::<Case>(include_str!("golden/preference.json")) {
+    for c in cases::<Case>(include_str!("golden/par.json")) {
         let found = shaped(&c, &c.rewards);
         assert_close(&c.name, &found, &c.shaped);
         for (a, expected) in AdvantageKind::Grpo.advantages(&found).iter().zip(&c.grpo) {

@@ -2,10 +2,10 @@ use super::*;
 use crate::AdvantageKind;
 
 fn shaped(scale: f64, rewards: &[f32], references: &[f32]) -> Vec<f32> {
-    let method = Preference {
+    let method = PreferenceAsReward {
         references: references.len(),
         scale,
-        ..Preference::default()
+        ..PreferenceAsReward::default()
     };
     let view = ResponseView {
         reference_rewards: references,
@@ -71,10 +71,10 @@ fn linear_centring_leaves_the_advantages_of_grpo_as_they_are_and_a_preference_do
 
 #[test]
 fn a_response_without_a_score_loses_to_one_with_a_score() {
-    let method = Preference {
+    let method = PreferenceAsReward {
         references: 2,
         of: Compared::SelfReward,
-        ..Preference::default()
+        ..PreferenceAsReward::default()
     };
     let references = [Some(0.5), None];
     let scores = [Some(0.5), None, Some(f32::NAN)];
