@@ -38,6 +38,10 @@ pub struct Passes {
     pub reference: bool,
     /// The policy on the prompt with an empty question.
     pub blank: bool,
+    /// The guide model on the same prompt.
+    pub guide: bool,
+    /// The policy as it was at the start of the step before.
+    pub previous: bool,
 }
 
 impl Passes {
@@ -46,6 +50,8 @@ impl Passes {
         Passes {
             reference: self.reference || other.reference,
             blank: self.blank || other.blank,
+            guide: self.guide || other.guide,
+            previous: self.previous || other.previous,
         }
     }
 }
@@ -85,6 +91,7 @@ impl Shaping {
         Passes {
             reference: matches!(self, Shaping::Endogenous(_)),
             blank: matches!(self, Shaping::SelfAligned(_)),
+            ..Passes::default()
         }
     }
 

@@ -91,17 +91,31 @@ impl Batch {
 /// Cuts sequences into consecutive micro-batches of at most `max_tokens` tokens (one sequence at
 /// least).
 pub fn micro_batches(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usize>> {
+    cuts(sequences.iter().map(Sequence::tokens), max_tokens)
+}
+
+/// Cuts pairs of sequences, the two of a pair next to each other, into consecutive micro-batches
+/// of at most `max_tokens` tokens (one pair at least): ranges of pairs. A sequence without another
+/// is left out.
+pub fn micro_batches_of_pairs(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usize>> {
+    let pairs = sequences.chunks_exact(2);
+    cuts(pairs.map(|p| p[0].tokens() + p[1].tokens()), max_tokens)
+}
+
+/// Consecutive ranges of things of so many tokens each.
+fn cuts(things: impl Iterator<Item = usize>, max_tokens: usize) -> Vec<Range<usize>> {
     let mut cuts = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (i, s) in sequences.iter().enumerate() {
-        if i > start && tokens + s.tokens() > max_tokens {
-            cuts.push(start..i);
-            (start, tokens) = (i, 0);
+    let (mut start, mut end, mut tokens) = (0, 0, 0);
+    for size in things {
+        if end > start && tokens + size > max_tokens {
+            cuts.push(start..end);
+            (start, tokens) = (end, 0);
         }
-        tokens += s.tokens();
+        tokens += size;
+        end += 1;
     }
-    if start < sequences.len() {
-        cuts.push(start..sequences.len());
+    if start < end {
+        cuts.push(start..end);
     }
     cuts
 }

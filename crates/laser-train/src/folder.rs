@@ -351,9 +351,8 @@ impl Recipe {
         flat.retain(|key, _| match key.split('.').next().unwrap_or_default() {
             _ if key.ends_with("optimizer.max_skipped") => false,
             "method" | "supervised" | "data" | "seed" | "model" | "lora" | "warm_start"
-            | "tasks" | "policy" | "kl" | "entropy" | "critic" | "self_reward" | "optimizer" => {
-                true
-            }
+            | "tasks" | "policy" | "kl" | "entropy" | "critic" | "preference" | "guide"
+            | "self_reward" | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -398,6 +397,13 @@ impl Recipe {
         // The verifier alone is left out, as it was before there were other parts.
         if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {
             parts.push(json!({"reward": reward}));
+        }
+        // Absent keys are left out, as they were before there were any.
+        if let (Some(preference), Value::Array(parts)) = (self.preference, &mut parts) {
+            parts.push(json!({"preference": preference}));
+        }
+        if let (true, Value::Array(parts)) = (self.needs_guide(), &mut parts) {
+            parts.push(json!({"guide": self.guide}));
         }
         fingerprint(&parts.to_string())
     }

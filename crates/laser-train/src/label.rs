@@ -41,6 +41,10 @@ pub(crate) struct TokenRows {
     pub reference: Vec<f32>,
     /// log π after a prompt with an empty question, nats.
     pub blank: Vec<f32>,
+    /// log π of the guide model, nats.
+    pub guide: Vec<f32>,
+    /// log π of the policy as it was at the start of the step before, nats.
+    pub previous: Vec<f32>,
     /// log π of the trainer before the step's first update, nats.
     pub old: Vec<f32>,
     /// Importance weights.

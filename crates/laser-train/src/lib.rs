@@ -16,6 +16,7 @@ mod evaluate;
 mod export;
 mod files;
 mod folder;
+mod guide;
 mod imitate;
 mod label;
 mod learner;
@@ -55,7 +56,7 @@ pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
-    About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate,
+    About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, GuideModel, Kl, KlPlace, LearningRate,
     LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe,
     ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, Supervised,
     WarmStart, built_in,

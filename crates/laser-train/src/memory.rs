@@ -74,10 +74,7 @@ impl MemoryPlan {
         let r = &recipe.rollout;
         let context = context as u64;
         let responses = recipe.responses() as u64;
-        // A micro-batch holds one sequence at least, and no more than an update has.
-        let micro = (recipe.tokens_per_micro_batch as u64)
-            .max(context)
-            .min(responses * context);
+        let micro = micro_batch(recipe, context);
         let retain = match recipe.gradient_checkpointing {
             true => Retain::Inputs,
             false => Retain::Everything,
@@ -105,7 +102,12 @@ impl MemoryPlan {
         let held = rows.min(rows / samples.max(1) as u64 + 2);
         let decoding = rows * (vocab + scoring as u64) + held * vocab + context * scoring as u64;
         let reference = match recipe.needs_reference() {
-            true => weights + forward + micro * scoring as u64,
+            true => frozen(config, micro),
+            false => 0,
+        };
+        // A copy on the host waits for the end of the step.
+        let previous = match recipe.needs_previous() {
+            true => frozen(config, micro) + weights,
             false => 0,
         };
         let shares = [
@@ -135,6 +137,11 @@ impl MemoryPlan {
                 "reference model",
                 reference,
                 "set kl.coefficient = 0 and a constant self_reward.c_ref",
+            ),
+            (
+                "the policy of the step before",
+                previous,
+                "leave preference.consistency out",
             ),
             (
                 "activations kept for the backward pass",
@@ -169,6 +176,15 @@ impl MemoryPlan {
         MemoryPlan { shares, available }
     }
 
+    /// Adds a guide model of a shape.
+    pub(crate) fn add_guide(&mut self, recipe: &Recipe, config: &ModelConfig, context: usize) {
+        self.shares.push(Share {
+            name: "guide model",
+            bytes: frozen(config, micro_batch(recipe, context as u64)) * FLOAT,
+            remedy: "take a smaller guide",
+        });
+    }
+
     /// Bytes of all parts.
     pub fn total(&self) -> u64 {
         self.shares.iter().map(|s| s.bytes).sum()
@@ -193,6 +209,29 @@ impl MemoryPlan {
             gib(available)
         )))
     }
+}
+
+/// Tokens of the largest micro-batch: one sequence at least, or one pair, and no more than an
+/// update has.
+fn micro_batch(recipe: &Recipe, context: u64) -> u64 {
+    let least = match recipe.preference {
+        Some(_) => 2 * context,
+        None => context,
+    };
+    (recipe.tokens_per_micro_batch as u64)
+        .max(least)
+        .min(recipe.responses() as u64 * context)
+}
+
+/// Floats of a model that only scores micro-batches of so many tokens.
+fn frozen(config: &ModelConfig, micro: u64) -> u64 {
+    let layout = Layout::new(config);
+    let head = if config.tied { 0 } else { 1 };
+    let sizes = layout.tensors.iter().map(|t| t.len() as u64);
+    let laid_out = layout.tensors.iter().skip(head).filter(|t| t.matrix);
+    let laid_out = laid_out.map(|t| (t.rows as u64).next_multiple_of(PANEL) * t.cols as u64);
+    let (_, scoring) = Retain::Nothing.floats_per_token(config);
+    sizes.sum::<u64>() + laid_out.sum::<u64>() + micro * scoring as u64
 }
 
 /// Bytes that this process may still take: what the system has left, or what its group may; `None`

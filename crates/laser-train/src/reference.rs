@@ -45,6 +45,15 @@ impl Reference {
         score(cpu, &self.decoder, &mut ws, sequences, position, max_tokens)
     }
 
+    /// Takes other weights, on the host, in the layout's order.
+    pub(crate) fn replace(&mut self, cpu: &Cpu, tensors: &[Vec<f32>]) {
+        let own = self.decoder.parameters_mut().iter_mut();
+        for (device, host) in own.zip(tensors) {
+            cpu.upload(host, device);
+        }
+        self.decoder.refresh(cpu);
+    }
+
     /// Moves to `decay` · itself + (1 − `decay`) · the policy.
     pub(crate) fn follow(&mut self, cpu: &Cpu, policy: &Decoder<Cpu>, decay: f64) {
         let own = self.decoder.parameters_mut().iter_mut();

@@ -27,7 +27,7 @@ fn documented(section: &str) -> Keys {
 }
 
 /// Recipes that between them write every key.
-const RUNS: [&[&str]; 8] = [
+const RUNS: [&[&str]; 9] = [
     &["policy.mini_batches=2"],
     &["rollout.refills=1"],
     &["reward=[{part='verifier'},{part='format'}]"],
@@ -60,6 +60,10 @@ const RUNS: [&[&str]; 8] = [
         "self_reward.tau=0",
         "policy.credit=[{tempo={}}]",
     ],
+    &[
+        "preference={pair='implicit',consistency='average'}",
+        "self_reward.tau=0",
+    ],
 ];
 
 #[test]
@@ -79,6 +83,8 @@ fn every_key_that_a_run_writes_is_documented_and_the_reverse() {
     }
     // Only a run on files has epochs: tests/supervised.rs.
     assert!(metrics.insert("data/epoch".into()));
+    // Only a run with a guide rewards tokens: tests/preference.rs.
+    assert!(metrics.insert("reward/tokens".into()));
     assert!(metrics.remove("reward/format") && metrics.insert("reward/<name>".into()));
     let mut expected = documented("metrics.jsonl");
     if !cfg!(target_os = "linux") {

@@ -1,6 +1,6 @@
 //! What shapings and credits need of the rest of a recipe.
 
-use laser_rl::{Passes, Shaping};
+use laser_rl::{Passes, Preference, Shaping, TokenReward};
 
 use super::Recipe;
 use super::ReferenceKind;
@@ -11,7 +11,10 @@ impl Recipe {
     /// The passes over given responses that its methods read.
     pub(crate) fn passes(&self) -> Passes {
         let shapings = self.policy.shaping.iter().map(Shaping::passes);
-        shapings.fold(Passes::default(), Passes::or)
+        let token_rewards = self.policy.token_rewards.iter().map(TokenReward::passes);
+        let preference = self.preference.iter().map(Preference::passes);
+        let all = shapings.chain(token_rewards).chain(preference);
+        all.fold(Passes::default(), Passes::or)
     }
 
     pub(super) fn check_methods(&self, c: &Checker) -> Result<(), TrainError> {
@@ -54,6 +57,8 @@ impl Recipe {
             let problem = "changes the rewards of groups; a critic learns from single responses";
             return c.fail("policy.shaping", format!("{:?}", p.shaping[0]), problem);
         }
-        Ok(())
+        self.check_token_rewards(c)?;
+        self.check_guide(c)?;
+        self.check_preference(c)
     }
 }

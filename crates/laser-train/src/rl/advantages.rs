@@ -26,23 +26,9 @@ impl Trainer {
         scores_count: bool,
     ) -> (Vec<Vec<f32>>, Credited) {
         let r = &self.recipe;
-        let mut rewards: Vec<Vec<f32>> = answered
-            .iter()
-            .map(|(_, group)| {
-                let kl = |l| self.kl_reward(l).iter().sum::<f32>();
-                group.iter().map(|l| shaped_reward(r, l) + kl(l)).collect()
-            })
-            .collect();
-        let groups: Vec<Vec<ResponseView>> = answered
-            .iter()
-            .map(|(_, group)| group.iter().map(view).collect())
-            .collect();
+        let groups = views(answered);
         let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
-        for shaping in &r.policy.shaping {
-            if scores_count || !shaping.needs_scores() {
-                shaping.apply(&views, &mut rewards);
-            }
-        }
+        let rewards = self.shaped_rewards(answered, &views, scores_count);
         let lengths: Vec<Vec<usize>> = answered
             .iter()
             .map(|(_, group)| carrying(r, group.iter()))
@@ -83,9 +69,39 @@ impl Trainer {
         }
         (advantages, credited)
     }
+
+    /// The rewards of a step after all shapings, those of tokens included.
+    pub(super) fn shaped_rewards(
+        &self,
+        answered: &[Answered],
+        views: &[&[ResponseView]],
+        scores_count: bool,
+    ) -> Vec<Vec<f32>> {
+        let r = &self.recipe;
+        let tokens = |l| self.token_rewards(l).iter().sum::<f32>();
+        let total = |l| shaped_reward(r, l) + tokens(l);
+        let groups = answered.iter();
+        let mut rewards: Vec<Vec<f32>> = groups
+            .map(|(_, group)| group.iter().map(total).collect())
+            .collect();
+        for shaping in &r.policy.shaping {
+            if scores_count || !shaping.needs_scores() {
+                shaping.apply(views, &mut rewards);
+            }
+        }
+        rewards
+    }
 }
 
-fn view(l: &Labelled) -> ResponseView<'_> {
+/// The responses as methods see them, group by group.
+pub(super) fn views(answered: &[Answered]) -> Vec<Vec<ResponseView<'_>>> {
+    let groups = answered.iter();
+    groups
+        .map(|(_, group)| group.iter().map(view).collect())
+        .collect()
+}
+
+pub(super) fn view(l: &Labelled) -> ResponseView<'_> {
     ResponseView {
         ids: &l.response.ids,
         correct: l.correct,
@@ -93,6 +109,8 @@ fn view(l: &Labelled) -> ResponseView<'_> {
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,
         blank: &l.rows.blank,
+        guide: &l.rows.guide,
+        previous: &l.rows.previous,
     }
 }
 
