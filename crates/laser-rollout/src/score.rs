@@ -153,3 +153,33 @@ pub fn score<B: Backend>(
     }
     scores
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_of_a_pair_stay_together_whatever_the_size() {
+        let ids = [1; 9];
+        // Tokens of the pairs: 5, 4, 12, 4.
+        let lengths = [
+            (1, 1),
+            (1, 2),
+            (1, 1),
+            (1, 1),
+            (3, 4),
+            (1, 4),
+            (1, 1),
+            (1, 1),
+        ];
+        let of = |(p, r): &(usize, usize)| Sequence::plain(&ids[..*p], &ids[..*r]);
+        let sequences: Vec<Sequence> = lengths.iter().map(of).collect();
+        let cut = |tokens| micro_batches_of_pairs(&sequences, tokens);
+        assert_eq!(cut(9), [0..2, 2..3, 3..4]);
+        assert_eq!(cut(1), [0..1, 1..2, 2..3, 3..4]);
+        assert_eq!(cut(1000), vec![0..4]);
+        assert_eq!(micro_batches_of_pairs(&sequences[..3], 1000), vec![0..1]);
+        assert_eq!(micro_batches_of_pairs(&[], 9), Vec::<Range<usize>>::new());
+        assert_eq!(micro_batches(&sequences, 9), [0..4, 4..5, 5..8]);
+    }
+}

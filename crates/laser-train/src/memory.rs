@@ -326,6 +326,28 @@ mod tests {
     }
 
     #[test]
+    fn models_that_only_score_count_with_their_own_shape() {
+        let config = half_billion();
+        let cream = "preference={pair='implicit',consistency='prompt'}";
+        let cream = recipe(&[cream, "self_reward.tau=0"]);
+        let mut plan = MemoryPlan::new(&cream, &config, None, 128, 2);
+        let weights = share(&plan, "weights");
+        let reference = share(&plan, "reference model");
+        assert!(reference > 2 * weights - weights / 100);
+        let before = share(&plan, "the policy of the step before");
+        assert_eq!(before, reference + weights);
+        let total = plan.total();
+        let small = ModelConfig {
+            layers: 1,
+            ..config
+        };
+        plan.add_guide(&cream, &small, 128);
+        let guide = share(&plan, "guide model");
+        assert!(guide > 0 && guide < reference);
+        assert_eq!(plan.total(), total + guide);
+    }
+
+    #[test]
     fn what_cannot_fit_is_refused_with_the_keys_that_lower_it() {
         let message = |gib: &str| {
             let plan = MemoryPlan::new(&recipe(&[gib]), &half_billion(), None, 128, 2);

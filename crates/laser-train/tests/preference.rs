@@ -168,6 +168,26 @@ fn a_policy_that_ranks_its_own_responses_agrees_with_itself_at_first() {
 }
 
 #[test]
+fn an_adapter_in_training_remembers_the_step_before_when_it_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let models = Models::new(dir.path());
+    let cream = "preference={pair='implicit',consistency='prompt'}";
+    let settings = [&PAIRS[..], &[cream, "lora.rank=4", "optimizer.lr=0.03"]].concat();
+    let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
+    train(recipe(&settings), &whole, Some(&models.base));
+    let begin = RunOptions {
+        base: Some(models.base.clone()),
+        ..options(&parts)
+    };
+    interrupted(recipe(&settings), begin, Phase::Train, 3);
+    run(recipe(&settings), resuming(&parts)).unwrap();
+    assert_eq!(metrics(&whole), metrics(&parts));
+    let rate = |line: &serde_json::Value| line["preference/consistency"].as_f64().unwrap();
+    let rates: Vec<f64> = rl_metrics(&whole).iter().map(rate).collect();
+    assert!(rates[1..].iter().any(|c| *c < 1.0), "{rates:?}");
+}
+
+#[test]
 fn shapings_choose_the_pair_too() {
     let dir = tempfile::tempdir().unwrap();
     let models = Models::new(dir.path());
