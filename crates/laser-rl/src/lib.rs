@@ -16,6 +16,8 @@
 //! | [`critic`] | rewards and values per token | GAE; the value loss and its gradient |
 //! | [`self_reward`] | log π(z_c) after the answer | the score, its regression loss, the advantage mix |
 //! | [`credit`] | the advantage of a response | advantages of its tokens |
+//! | [`token_reward`] | log π of a guide and of the base model | rewards of tokens |
+//! | [`preference`] | the responses of a group, in place of advantages | a pair, its loss and gradient |
 //! | [`off_policy`] | log π of sampler and trainer | weights per token that correct for the difference |
 //! | [`aggregation`] | the lengths of the whole step | the `scale` of each response's loss |
 //! | [`loss`] | log-probabilities, advantages | policy loss, KL, NLL, each with its gradient `dlogp` |
@@ -68,12 +70,14 @@ pub mod evaluation;
 pub mod likelihood;
 pub mod loss;
 pub mod off_policy;
+pub mod preference;
 pub mod reward;
 pub mod selection;
 pub mod selective;
 pub mod self_certainty;
 pub mod self_reward;
 pub mod shaping;
+pub mod token_reward;
 pub mod verification;
 pub mod voting;
 
@@ -107,6 +111,7 @@ pub use loss::{
     SupervisedLoss, check_finite, kl_in_reward, kl_penalty, nll, ppo_clip,
 };
 pub use off_policy::{ImportanceStats, ImportanceWeights, RatioBound, RatioLevel};
+pub use preference::{Consistency, Pair, PairBy, PairLoss, PairReference, Preference, TokenWeight};
 pub use prefix::PrefixSchedule;
 pub use response::ResponseView;
 pub use reward::{length_reward, soft_overlong_penalty};
@@ -122,6 +127,7 @@ pub use shaping::{
     PreferenceAsReward, SelfAligned, SelfCorrection, Shaping, WinRate, majority,
     self_aligned_reward,
 };
+pub use token_reward::{GuideReward, TokenReward};
 pub use verification::{JudgeMetrics, Judged, ReliabilityBin};
 pub use voting::{
     Adaptive, Answer, AtK, Choice, Decision, Method, VoteRules, Votes, Weights, at_k, choose,

@@ -1,7 +1,7 @@
 //! What a method may know of a response beside its reward.
 
-/// A sampled response, as the methods of [`shaping`](crate::shaping) and
-/// [`credit`](crate::credit) see it.
+/// A sampled response, as the methods of [`shaping`](crate::shaping), [`credit`](crate::credit),
+/// [`preference`](crate::preference) and [`token_reward`](crate::token_reward) see it.
 ///
 /// Log-probabilities are nats, one per token. Those of a pass that no piece of a recipe
 /// [needs](crate::shaping::Passes) are empty.
@@ -33,6 +33,10 @@ pub struct ResponseView<'a> {
     pub influence: &'a [f32],
     /// D_t of each token's position: see [`position_divergence`](crate::position_divergence).
     pub divergence: &'a [f32],
+    /// log π of the guide model.
+    pub guide: &'a [f32],
+    /// log π of the policy as it was at the start of the step before.
+    pub previous: &'a [f32],
 }
 
 impl ResponseView<'_> {

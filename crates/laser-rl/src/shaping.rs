@@ -60,6 +60,10 @@ pub struct Passes {
     pub influence: bool,
     /// The same pass: how much a group's distributions differ at each position.
     pub divergence: bool,
+    /// The guide model on the same prompt.
+    pub guide: bool,
+    /// The policy as it was at the start of the step before.
+    pub previous: bool,
 }
 
 impl Passes {
@@ -72,6 +76,8 @@ impl Passes {
             reference_scores: self.reference_scores || other.reference_scores,
             influence: self.influence || other.influence,
             divergence: self.divergence || other.divergence,
+            guide: self.guide || other.guide,
+            previous: self.previous || other.previous,
         }
     }
 }

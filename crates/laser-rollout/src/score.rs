@@ -91,17 +91,31 @@ impl Batch {
 /// Cuts sequences into consecutive micro-batches of at most `max_tokens` tokens (one sequence at
 /// least).
 pub fn micro_batches(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usize>> {
+    cuts(sequences.iter().map(Sequence::tokens), max_tokens)
+}
+
+/// Cuts pairs of sequences, the two of a pair next to each other, into consecutive micro-batches
+/// of at most `max_tokens` tokens (one pair at least): ranges of pairs. A sequence without another
+/// is left out.
+pub fn micro_batches_of_pairs(sequences: &[Sequence], max_tokens: usize) -> Vec<Range<usize>> {
+    let pairs = sequences.chunks_exact(2);
+    cuts(pairs.map(|p| p[0].tokens() + p[1].tokens()), max_tokens)
+}
+
+/// Consecutive ranges of things of so many tokens each.
+fn cuts(things: impl Iterator<Item = usize>, max_tokens: usize) -> Vec<Range<usize>> {
     let mut cuts = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
-    for (i, s) in sequences.iter().enumerate() {
-        if i > start && tokens + s.tokens() > max_tokens {
-            cuts.push(start..i);
-            (start, tokens) = (i, 0);
+    let (mut start, mut end, mut tokens) = (0, 0, 0);
+    for size in things {
+        if end > start && tokens + size > max_tokens {
+            cuts.push(start..end);
+            (start, tokens) = (end, 0);
         }
-        tokens += s.tokens();
+        tokens += size;
+        end += 1;
     }
-    if start < sequences.len() {
-        cuts.push(start..sequences.len());
+    if start < end {
+        cuts.push(start..end);
     }
     cuts
 }
@@ -138,4 +152,34 @@ pub fn score<B: Backend>(
         }
     }
     scores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_of_a_pair_stay_together_whatever_the_size() {
+        let ids = [1; 9];
+        // Tokens of the pairs: 5, 4, 12, 4.
+        let lengths = [
+            (1, 1),
+            (1, 2),
+            (1, 1),
+            (1, 1),
+            (3, 4),
+            (1, 4),
+            (1, 1),
+            (1, 1),
+        ];
+        let of = |(p, r): &(usize, usize)| Sequence::plain(&ids[..*p], &ids[..*r]);
+        let sequences: Vec<Sequence> = lengths.iter().map(of).collect();
+        let cut = |tokens| micro_batches_of_pairs(&sequences, tokens);
+        assert_eq!(cut(9), [0..2, 2..3, 3..4]);
+        assert_eq!(cut(1), [0..1, 1..2, 2..3, 3..4]);
+        assert_eq!(cut(1000), vec![0..4]);
+        assert_eq!(micro_batches_of_pairs(&sequences[..3], 1000), vec![0..1]);
+        assert_eq!(micro_batches_of_pairs(&[], 9), Vec::<Range<usize>>::new());
+        assert_eq!(micro_batches(&sequences, 9), [0..4, 4..5, 5..8]);
+    }
 }

@@ -352,7 +352,7 @@ impl Recipe {
             _ if key.ends_with("optimizer.max_skipped") => false,
             "method" | "supervised" | "data" | "seed" | "model" | "lora" | "warm_start"
             | "tasks" | "policy" | "correction" | "distillation" | "kl" | "entropy" | "critic"
-            | "self_reward" | "optimizer" => true,
+            | "preference" | "guide" | "self_reward" | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -413,6 +413,13 @@ impl Recipe {
         // The verifier alone is left out, as it was before there were other parts.
         if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {
             parts.push(json!({"reward": reward}));
+        }
+        // Absent keys are left out, as they were before there were any.
+        if let (Some(preference), Value::Array(parts)) = (self.preference, &mut parts) {
+            parts.push(json!({"preference": preference}));
+        }
+        if let (true, Value::Array(parts)) = (self.needs_guide(), &mut parts) {
+            parts.push(json!({"guide": self.guide}));
         }
         fingerprint(&parts.to_string())
     }

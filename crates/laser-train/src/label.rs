@@ -98,6 +98,10 @@ pub(crate) struct TokenRows {
     pub influence: Vec<f32>,
     /// How much the distributions of the group differ at each position, before the first update.
     pub divergence: Vec<f32>,
+    /// log π of the guide model, nats.
+    pub guide: Vec<f32>,
+    /// log π of the policy as it was at the start of the step before, nats.
+    pub previous: Vec<f32>,
     /// log π of the trainer before the step's first update, nats.
     pub old: Vec<f32>,
     /// Importance weights.

@@ -17,6 +17,7 @@ mod evaluate;
 mod export;
 mod files;
 mod folder;
+mod guide;
 mod hint;
 mod imitate;
 mod label;
@@ -58,7 +59,7 @@ pub use observer::{Observer, Phase, Silent};
 pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
-    About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate,
+    About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, GuideModel, Kl, KlPlace, LearningRate,
     LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy,
     PrefixSettings, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss,
     SelfRewarding, Supervised, WarmStart, built_in,

@@ -74,10 +74,7 @@ impl MemoryPlan {
         let r = &recipe.rollout;
         let context = context as u64;
         let responses = recipe.responses() as u64;
-        // A micro-batch holds one sequence at least, and no more than an update has.
-        let micro = (recipe.tokens_per_micro_batch as u64)
-            .max(context)
-            .min(responses * context);
+        let micro = micro_batch(recipe, context);
         let retain = match recipe.gradient_checkpointing {
             true => Retain::Inputs,
             false => Retain::Everything,
@@ -114,7 +111,12 @@ impl MemoryPlan {
         let held = rows.min(rows / samples.max(1) as u64 + 2);
         let decoding = rows * (vocab + scoring as u64) + held * vocab + context * scoring as u64;
         let reference = match recipe.needs_reference() {
-            true => weights + forward + micro * scoring as u64,
+            true => frozen(config, micro),
+            false => 0,
+        };
+        // A copy on the host waits for the end of the step.
+        let previous = match recipe.needs_previous() {
+            true => frozen(config, micro) + weights,
             false => 0,
         };
         let shares = [
@@ -149,6 +151,11 @@ impl MemoryPlan {
                 "states of a group",
                 group_states(recipe, config, micro),
                 "lower rollout.samples or rollout.max_new_tokens",
+            ),
+            (
+                "the policy of the step before",
+                previous,
+                "leave preference.consistency out",
             ),
             (
                 "activations kept for the backward pass",
@@ -186,6 +193,15 @@ impl MemoryPlan {
             false => available_memory(),
         };
         MemoryPlan { shares, available }
+    }
+
+    /// Adds a guide model of a shape.
+    pub(crate) fn add_guide(&mut self, recipe: &Recipe, config: &ModelConfig, context: usize) {
+        self.shares.push(Share {
+            name: "guide model",
+            bytes: frozen(config, micro_batch(recipe, context as u64)) * FLOAT,
+            remedy: "take a smaller guide",
+        });
     }
 
     /// Bytes of all parts.
@@ -235,6 +251,29 @@ fn group_states(recipe: &Recipe, config: &ModelConfig, micro: u64) -> u64 {
         (false, _) => divergence,
     };
     (micro + tokens) * width + most
+}
+
+/// Tokens of the largest micro-batch: one sequence at least, or one pair, and no more than an
+/// update has.
+fn micro_batch(recipe: &Recipe, context: u64) -> u64 {
+    let least = match recipe.preference {
+        Some(_) => 2 * context,
+        None => context,
+    };
+    (recipe.tokens_per_micro_batch as u64)
+        .max(least)
+        .min(recipe.responses() as u64 * context)
+}
+
+/// Floats of a model that only scores micro-batches of so many tokens.
+fn frozen(config: &ModelConfig, micro: u64) -> u64 {
+    let layout = Layout::new(config);
+    let head = if config.tied { 0 } else { 1 };
+    let sizes = layout.tensors.iter().map(|t| t.len() as u64);
+    let laid_out = layout.tensors.iter().skip(head).filter(|t| t.matrix);
+    let laid_out = laid_out.map(|t| (t.rows as u64).next_multiple_of(PANEL) * t.cols as u64);
+    let (_, scoring) = Retain::Nothing.floats_per_token(config);
+    sizes.sum::<u64>() + laid_out.sum::<u64>() + micro * scoring as u64
 }
 
 /// Bytes that this process may still take: what the system has left, or what its group may; `None`
@@ -343,6 +382,28 @@ mod tests {
             assert_eq!(bytes(&[&credit, "rollout.prompts=512"]), one, "{credit}");
             assert!(bytes(&[&credit, "rollout.samples=16"]) > one, "{credit}");
         }
+    }
+
+    #[test]
+    fn models_that_only_score_count_with_their_own_shape() {
+        let config = half_billion();
+        let cream = "preference={pair='implicit',consistency='prompt'}";
+        let cream = recipe(&[cream, "self_reward.tau=0"]);
+        let mut plan = MemoryPlan::new(&cream, &config, None, 128, 2);
+        let weights = share(&plan, "weights");
+        let reference = share(&plan, "reference model");
+        assert!(reference > 2 * weights - weights / 100);
+        let before = share(&plan, "the policy of the step before");
+        assert_eq!(before, reference + weights);
+        let total = plan.total();
+        let small = ModelConfig {
+            layers: 1,
+            ..config
+        };
+        plan.add_guide(&cream, &small, 128);
+        let guide = share(&plan, "guide model");
+        assert!(guide > 0 && guide < reference);
+        assert_eq!(plan.total(), total + guide);
     }
 
     #[test]

@@ -4,9 +4,11 @@ mod about;
 mod check;
 mod correction;
 mod distillation;
+mod guide;
 mod layers;
 mod lora;
 mod methods;
+mod preference;
 mod prefix;
 mod regularizers;
 mod reward;
@@ -18,8 +20,8 @@ use std::path::Path;
 
 use laser_model::checkpoint::WeightType;
 use laser_rl::{
-    AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Shaping,
-    SupervisedLoss,
+    AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Preference,
+    Shaping, SupervisedLoss, TokenReward,
 };
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,7 @@ pub use about::{About, METHODS};
 pub use correction::Correction;
 pub(crate) use correction::QUESTION;
 pub use distillation::SelfDistillation;
+pub use guide::GuideModel;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
 pub use lora::LoraSettings;
@@ -93,6 +96,13 @@ pub struct Recipe {
     pub entropy: EntropyBonus,
     /// PPO's critic.
     pub critic: Critic,
+    /// Learning from pairs of responses instead of advantages. The tables `kl`, `entropy` and
+    /// `critic` are then refused, and of `policy` the keys of advantages and of their loss have no
+    /// part. Absent: advantages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preference: Option<Preference>,
+    /// A further model that rates tokens.
+    pub guide: GuideModel,
     /// LaSeR.
     pub self_reward: SelfRewarding,
     /// Of the training, after a warm start if there is one.
@@ -188,6 +198,10 @@ pub struct Rollout {
 pub struct Policy {
     /// Changes to the rewards of a step before they become advantages, in this order.
     pub shaping: Vec<Shaping>,
+    /// Rewards of single tokens: with a critic those of the tokens, else their sum is a part of the
+    /// reward of the response.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_rewards: Vec<TokenReward>,
     /// From the rewards of a step to advantages.
     pub advantage: AdvantageKind,
     /// From the advantage of a response to those of its tokens, in this order.
@@ -406,6 +420,8 @@ impl Default for Recipe {
             distillation: None,
             entropy: EntropyBonus::default(),
             critic: Critic::default(),
+            preference: None,
+            guide: GuideModel::default(),
             self_reward: SelfRewarding::default(),
             optimizer: Optimizer::default(),
             evaluation: Evaluation::default(),
@@ -481,6 +497,7 @@ impl Default for Policy {
     fn default() -> Self {
         Policy {
             shaping: Vec::new(),
+            token_rewards: Vec::new(),
             advantage: AdvantageKind::Grpo,
             credit: Vec::new(),
             clip_low: 0.2,
@@ -615,6 +632,16 @@ impl Recipe {
                 || self.distillation.is_some()
                 || self.passes().reference
                 || self.passes().reference_rewards > 0)
+    }
+
+    /// Whether the policy as it was at the start of the step before is kept.
+    pub(crate) fn needs_previous(&self) -> bool {
+        !self.is_supervised() && self.passes().previous
+    }
+
+    /// Whether a guide model is kept.
+    pub(crate) fn needs_guide(&self) -> bool {
+        !self.is_supervised() && self.passes().guide
     }
 
     /// Reads a recipe with those that it is based on, applies `a.b=value` settings, and checks it.

@@ -71,6 +71,15 @@ impl Reference {
         readings
     }
 
+    /// Takes other weights, on the host, in the layout's order.
+    pub(crate) fn replace(&mut self, cpu: &Cpu, tensors: &[Vec<f32>]) {
+        let own = self.decoder.parameters_mut().iter_mut();
+        for (device, host) in own.zip(tensors) {
+            cpu.upload(host, device);
+        }
+        self.decoder.refresh(cpu);
+    }
+
     /// Moves to `decay` · itself + (1 − `decay`) · the policy.
     pub(crate) fn follow(&mut self, cpu: &Cpu, policy: &Decoder<Cpu>, decay: f64) {
         let own = self.decoder.parameters_mut().iter_mut();

@@ -5,11 +5,13 @@ mod continuations;
 mod correct;
 mod distill;
 mod measure;
+mod pairs;
 mod prepare;
 mod rivals;
 mod states;
 mod views;
 
+use std::ops::Range;
 use std::time::Instant;
 
 use laser_model::HeadGradient;
@@ -23,6 +25,8 @@ use laser_rollout::RolloutError;
 use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, Value, json};
 
+use self::advantages::Credited;
+use self::pairs::{PairSums, Pairs};
 use crate::TrainError;
 use crate::beside::Beside;
 use crate::critic::ValueHead;
@@ -71,6 +75,8 @@ struct Sums {
     value: ValueLossStats,
     /// The self-reward's loss.
     self_reward: f64,
+    /// Of a recipe that learns from pairs; its loss is the policy's too.
+    pairs: PairSums,
     entropy: f64,
     rows: usize,
     /// Largest difference between a sampled and a recomputed log-probability before the first
@@ -106,8 +112,11 @@ impl Trainer {
             self_reward: r.self_reward.mix_warmup,
         };
         let scores_count = warm_up.mix_active(step);
-        let (advantages, credited) =
-            self.advantages(step, &mut rollout.answered, &rollout.rivals, scores_count);
+        let pairs = self.pairs(step, &rollout.answered, &rollout.rivals, scores_count);
+        let (advantages, credited) = match &pairs {
+            Some(pairs) => (pairs.signs(&rollout.answered), Credited::default()),
+            None => self.advantages(step, &mut rollout.answered, &rollout.rivals, scores_count),
+        };
         let groups: Vec<Group> = rollout
             .answered
             .into_iter()
@@ -122,11 +131,23 @@ impl Trainer {
             .collect();
         let lr = r.optimizer.at(step, r.steps);
         let mut sums = Sums::default();
-        let weights = class_weights(&r, &groups);
+        let weights = match (r.self_reward.class_weights, &pairs) {
+            (false, _) => ClassWeights::unit(),
+            (true, Some(pairs)) => pairs.class_weights(&groups),
+            (true, None) => class_weights(&groups),
+        };
+        let begin = self.weights_to_keep();
         for _ in 0..r.policy.passes {
-            for share in shares(&groups, r.policy.mini_batches) {
+            for share in shares(groups.len(), r.policy.mini_batches) {
                 let active = warm_up.mse_active(step);
-                self.accumulate(step, share, &weights, active, &mut sums)?;
+                let update = &groups[share.clone()];
+                match &pairs {
+                    Some(Pairs(pairs)) => {
+                        let pairs = &pairs[share];
+                        self.accumulate_pairs(step, update, pairs, &weights, active, &mut sums)?;
+                    }
+                    None => self.accumulate(step, update, &weights, active, &mut sums)?,
+                }
                 // Before the policy's update: a step changes both or neither.
                 if let Some(norm) = self.value_head.as_ref().map(ValueHead::norm)
                     && !norm.is_finite()
@@ -156,6 +177,9 @@ impl Trainer {
         let responses = groups.iter().map(|(_, g)| g.len()).sum();
         self.coefficients.update(prepared.kl, entropy, responses);
         self.move_reference(step);
+        if let (Some(previous), Some(begin)) = (&mut self.previous, begin) {
+            previous.replace(&self.learner.cpu, &begin);
+        }
         let train_seconds = started.elapsed().as_secs_f64();
 
         let responses = || {
@@ -168,6 +192,10 @@ impl Trainer {
         let aside: usize = responses().map(|(_, l)| l.aside).sum();
         let rivals: usize = rollout.rivals.iter().map(|r| r.tokens).sum();
         let passes = r.policy.passes as usize;
+        let trained = match &pairs {
+            Some(pairs) => pairs.tokens(&groups),
+            None => tokens + prompt_tokens,
+        };
         metrics.insert("step".into(), json!(step));
         metrics.insert(
             "seconds".into(),
@@ -175,8 +203,11 @@ impl Trainer {
         );
         metrics.insert(
             "tokens".into(),
-            json!({"rollout": tokens + aside + rivals, "train": passes * (tokens + prompt_tokens)}),
+            json!({"rollout": tokens + aside + rivals, "train": passes * trained}),
         );
+        if let (Some(pairs), Some(preference)) = (&pairs, &r.preference) {
+            pairs.report(preference, &sums.pairs, &mut metrics);
+        }
         metrics.insert("optim/grad_norm".into(), json!(sums.grad_norm));
         metrics.insert("optim/lr".into(), json!(decimal(lr)));
         if !r.policy.credit.is_empty() {
@@ -303,6 +334,27 @@ impl Trainer {
         self.rewards.apply(problems, answered, policy)
     }
 
+    /// The weights before the first update of a step, where the next one needs them. They take their
+    /// place only after the last update, so that a step that fails leaves no trace.
+    fn weights_to_keep(&self) -> Option<Vec<Vec<f32>>> {
+        let learner = &self.learner;
+        let kept = self.previous.as_ref();
+        kept.map(|_| learner.decoder.merged(&learner.cpu).collect())
+    }
+
+    /// A response with its prompt, and the token of the self-reward that is read after it.
+    fn sequence<'a>(&self, prompt: &'a [u32], l: &'a Labelled) -> Sequence<'a> {
+        Sequence {
+            prompt,
+            response: &l.response.ids,
+            self_reward_token: match l.response.finished() {
+                true if l.correct => self.zc,
+                true => self.zi.or(self.zc),
+                false => None,
+            },
+        }
+    }
+
     /// The reference of the next step.
     fn move_reference(&mut self, step: u64) {
         let kl = &self.recipe.kl;
@@ -334,18 +386,7 @@ impl Trainer {
             .iter()
             .flat_map(|(p, g)| g.iter().map(move |(l, a)| (l.prompt(p), l, *a)))
             .collect();
-        let sequences: Vec<Sequence> = all
-            .iter()
-            .map(|(prompt, l, _)| Sequence {
-                prompt,
-                response: &l.response.ids,
-                self_reward_token: match l.response.finished() {
-                    true if l.correct => self.zc,
-                    true => self.zi.or(self.zc),
-                    false => None,
-                },
-            })
-            .collect();
+        let sequences: Vec<Sequence> = all.iter().map(|(p, l, _)| self.sequence(p, l)).collect();
         // Denominators are those of the whole update, whatever the micro-batches.
         let lengths = carrying(&r, all.iter().map(|(_, l, _)| *l));
         let scales = r.policy.aggregation.scales(&lengths);
@@ -437,26 +478,10 @@ impl Trainer {
                         &mut dvalues[range.clone()],
                     ));
                 }
-                sums.entropy += g.entropy[range.clone()]
-                    .iter()
-                    .map(|e| *e as f64)
-                    .sum::<f64>();
-                sums.rows += range.len();
-                if sums.updates == 0 {
-                    let mismatch = logp.iter().zip(sampled).map(|(a, b)| (a - b).abs());
-                    sums.mismatch = mismatch.fold(sums.mismatch, f32::max);
-                }
-                if let (Some(i), Some(rule)) = (*zc, &l.rule) {
-                    let (logp, weight) = (drawn[i], class_weights.of(l.correct));
-                    let (loss, slope) = match r.self_reward.loss {
-                        SelfRewardLoss::Mse => {
-                            self_reward_mse(rule, logp, l.reward(), weight, self_reward_scale)
-                        }
-                        SelfRewardLoss::CrossEntropy => {
-                            self_reward_cross_entropy(logp, weight, self_reward_scale)
-                        }
-                    };
-                    sums.self_reward += loss;
+                sums.see(l, logp, &g.entropy[range.clone()]);
+                if let Some(i) = *zc {
+                    let weight = class_weights.of(l.correct);
+                    let slope = sums.regress(&r, l, drawn[i], weight, self_reward_scale);
                     dlogp[i] += (alpha * slope as f64) as f32;
                 }
             }
@@ -475,12 +500,43 @@ impl Trainer {
             };
             self.learner.backward(&g, head);
         }
+        sums.check(step)
+    }
+}
+
+impl Sums {
+    /// Takes the log-probabilities and entropies of a response's tokens in.
+    fn see(&mut self, l: &Labelled, logp: &[f32], entropy: &[f32]) {
+        self.entropy += entropy.iter().map(|e| *e as f64).sum::<f64>();
+        self.rows += entropy.len();
+        if self.updates == 0 {
+            let pairs = logp.iter().zip(&l.response.logprobs);
+            let mismatch = pairs.map(|(a, b)| (a - b).abs());
+            self.mismatch = mismatch.fold(self.mismatch, f32::max);
+        }
+    }
+
+    /// The self-reward's loss of a response with log π(z_c) = `logp`: its derivative by that.
+    fn regress(&mut self, r: &Recipe, l: &Labelled, logp: f32, weight: f32, scale: f64) -> f32 {
+        let Some(rule) = &l.rule else {
+            return 0.0;
+        };
+        let (loss, slope) = match r.self_reward.loss {
+            SelfRewardLoss::Mse => self_reward_mse(rule, logp, l.reward(), weight, scale),
+            SelfRewardLoss::CrossEntropy => self_reward_cross_entropy(logp, weight, scale),
+        };
+        self.self_reward += loss;
+        slope
+    }
+
+    /// Refuses losses that are not finite.
+    fn check(&self, step: u64) -> Result<(), TrainError> {
         for (part, loss) in [
-            ("policy", sums.policy.loss),
-            ("kl", sums.kl),
-            ("distillation", sums.distillation),
-            ("critic", sums.value.loss),
-            ("self-reward", sums.self_reward),
+            ("policy", self.policy.loss),
+            ("kl", self.kl),
+            ("distillation", self.distillation),
+            ("critic", self.value.loss),
+            ("self-reward", self.self_reward),
         ] {
             if !loss.is_finite() {
                 return Err(diverged(step, format!("the {part} loss is {loss}")));
@@ -490,11 +546,11 @@ impl Trainer {
     }
 }
 
-/// The groups cut into as many shares, which differ by one group at most; fewer where there are
-/// not so many groups.
-fn shares(groups: &[Group], count: usize) -> impl Iterator<Item = &[Group]> {
-    let count = count.min(groups.len());
-    (0..count).map(move |i| &groups[i * groups.len() / count..(i + 1) * groups.len() / count])
+/// The places of groups cut into as many shares, which differ by one group at most; fewer where
+/// there are not so many groups.
+fn shares(groups: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = count.min(groups);
+    (0..count).map(move |i| i * groups / count..(i + 1) * groups / count)
 }
 
 /// Tokens of each response that carry policy loss, or a teacher's in its place.
@@ -517,10 +573,7 @@ fn informative((_, group): &Answered) -> bool {
 }
 
 /// Weights of the two classes, from the counts of the whole step.
-fn class_weights(recipe: &Recipe, groups: &[Group]) -> ClassWeights {
-    if !recipe.self_reward.class_weights {
-        return ClassWeights::unit();
-    }
+fn class_weights(groups: &[Group]) -> ClassWeights {
     let all = groups.iter().flat_map(|(_, group)| group);
     let finished = all.filter(|(l, _)| l.response.finished());
     ClassWeights::from_labels(finished.map(|(l, _)| l.correct))

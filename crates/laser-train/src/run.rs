@@ -391,6 +391,10 @@ impl<'a> Run<'a> {
             let problem = "the files of data.train and data.test hold other problems now than when the run was saved; put them back, or choose another --out";
             return Err(TrainError::file(&checkpoint.dir, problem));
         }
+        if t.guide.as_ref().map(|g| &g.identity) != state.guide.as_ref() {
+            let problem = "guide.path holds another model now than when the run was saved; put it back, or choose another --out";
+            return Err(TrainError::file(&checkpoint.dir, problem));
+        }
         self.saved = Some(state.step);
         Ok(Start::Reinforce(t, state.step))
     }
@@ -469,6 +473,7 @@ impl<'a> Run<'a> {
             fingerprint: self.recipe.base_fingerprint(),
             coefficients: None,
             data: None,
+            guide: None,
             format: FORMAT,
         };
         flush(&self.path("metrics.jsonl"))?;
@@ -574,6 +579,7 @@ impl<'a> Run<'a> {
             fingerprint: self.recipe.run_fingerprint(),
             coefficients: Some(t.coefficients),
             data: t.problems.identity(),
+            guide: t.guide.as_ref().map(|g| g.identity.clone()),
             format: FORMAT,
         };
         // A checkpoint must not outlive the lines of its steps, even in a loss of power.

@@ -26,6 +26,8 @@ const MOMENTS: [&str; 2] = [
 ];
 /// The weights of a reference policy.
 const REFERENCE: &str = "reference.safetensors";
+/// The weights of the policy at the start of the step before.
+const PREVIOUS: &str = "previous.safetensors";
 /// A critic's value head.
 const VALUE_HEAD: &str = "value-head.safetensors";
 const VALUE_HEAD_TENSORS: [&str; 3] = ["weight_and_bias", "first_moment", "second_moment"];
@@ -58,6 +60,9 @@ pub struct State {
     pub coefficients: Option<Coefficients>,
     /// Identifies the problems that were read from files.
     pub data: Option<String>,
+    /// Identifies the weights of the guide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide: Option<String>,
     /// [`FORMAT`] of the program that wrote it.
     pub format: u32,
 }
@@ -124,10 +129,13 @@ impl Checkpoint {
                 let source = TensorSource::new(decoder.trained(), |i| host(cpu, &moments[i]));
                 write_tensors(&dir.join(name), &source, WeightType::Float32)?;
             }
-            if let Some(reference) = &t.reference {
-                let own = &reference.decoder;
+            for (name, frozen) in [(REFERENCE, &t.reference), (PREVIOUS, &t.previous)] {
+                let Some(frozen) = frozen else {
+                    continue;
+                };
+                let own = &frozen.decoder;
                 let source = TensorSource::new(&own.layout.tensors, |i| own.merged_tensor(cpu, i));
-                write_tensors(&dir.join(REFERENCE), &source, WeightType::Float32)?;
+                write_tensors(&dir.join(name), &source, WeightType::Float32)?;
             }
             if let Some(head) = &t.value_head {
                 let named = VALUE_HEAD_TENSORS
@@ -186,7 +194,8 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Puts back what trains beside the policy: the reference and the value head.
+    /// Puts back what is kept beside the policy: the reference, the weights of the step before and
+    /// the value head.
     pub(crate) fn load_companions(&self, t: &mut Trainer) -> Result<(), TrainError> {
         // With a c_ref that is still open, it was settled without a reference if there is none.
         let file = self.dir.join(REFERENCE);
@@ -194,6 +203,11 @@ impl Checkpoint {
             let specs = t.learner.decoder.layout.tensors.clone();
             let stored = Stored::file(&file, specs)?;
             t.set_reference(stored.into_tensors());
+        }
+        if t.recipe.needs_previous() {
+            let specs = t.learner.decoder.layout.tensors.clone();
+            let stored = Stored::file(&self.dir.join(PREVIOUS), specs)?;
+            t.set_previous(stored.into_tensors());
         }
         if let Some(head) = &mut t.value_head {
             let file = self.dir.join(VALUE_HEAD);

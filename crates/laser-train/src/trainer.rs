@@ -13,6 +13,7 @@ use crate::TrainError;
 use crate::beside::Beside;
 use crate::calibrate::Reference as Measured;
 use crate::critic::ValueHead;
+use crate::guide::{Guide, GuideSource};
 use crate::hint::Hints;
 use crate::imitate::end_token;
 use crate::label::{Labelled, label};
@@ -75,6 +76,11 @@ pub(crate) struct Trainer {
     /// Of KL and true-reference scores; set when reinforcement learning begins, where a recipe
     /// needs one.
     pub reference: Option<Reference>,
+    /// The policy as it was at the start of the step before; set when reinforcement learning
+    /// begins, where a recipe needs it.
+    pub previous: Option<Reference>,
+    /// Where a recipe needs one.
+    pub guide: Option<Guide>,
     pub value_head: Option<ValueHead>,
     pub coefficients: Coefficients,
     /// The scoring rule; set once c_ref is known.
@@ -165,7 +171,11 @@ impl Trainer {
             Adapt::Fresh(lora, _) => Some(lora),
             Adapt::Stored(stored) => Some(&stored.lora),
         };
-        let memory = MemoryPlan::new(&recipe, &source.config, lora, context, cpu.threads());
+        let guide = GuideSource::open(&recipe, &source.config, &source.text, context)?;
+        let mut memory = MemoryPlan::new(&recipe, &source.config, lora, context, cpu.threads());
+        if let Some(guide) = &guide {
+            memory.add_guide(&recipe, guide.config(), context);
+        }
         memory.check()?;
         let learner = Learner::new(cpu, source, settings, monitor)?;
         Ok(Trainer {
@@ -173,6 +183,8 @@ impl Trainer {
                 .then(|| ValueHead::new(&learner.cpu, learner.decoder.config.hidden_size)),
             coefficients: Coefficients::new(&recipe),
             reference: None,
+            previous: None,
+            guide: guide.map(|g| g.load(&learner.cpu, context)),
             problems,
             hints,
             end,
@@ -272,12 +284,27 @@ impl Trainer {
         Some(reference.score(&self.learner.cpu, &sequences, position, tokens))
     }
 
-    /// Keeps the weights as they are now as the reference, where the recipe needs one.
+    /// log p of the tokens of all responses under a frozen model, group by group, nats.
+    pub(crate) fn frozen_rows(&self, model: &Reference, answered: &[Answered]) -> Vec<Vec<f32>> {
+        let sequences = sequences(answered, |_| None);
+        let position = self.recipe.self_reward.position;
+        let tokens = self.recipe.tokens_per_micro_batch;
+        let scores = model.score(&self.learner.cpu, &sequences, position, tokens);
+        scores.into_iter().map(|s| s.logprobs).collect()
+    }
+
+    /// Keeps the weights as they are now as the reference, where the recipe needs one, and as those
+    /// of the step before.
     pub(crate) fn keep_reference(&mut self) {
         if self.recipe.needs_reference() {
             let learner = &self.learner;
             let reference = self.reference_of(learner.decoder.merged(&learner.cpu));
             self.reference = Some(reference);
+        }
+        if self.recipe.needs_previous() {
+            let learner = &self.learner;
+            let previous = self.reference_of(learner.decoder.merged(&learner.cpu));
+            self.previous = Some(previous);
         }
     }
 
@@ -303,6 +330,11 @@ impl Trainer {
     /// Takes weights on the host as those of the reference.
     pub(crate) fn set_reference(&mut self, tensors: impl Iterator<Item = Vec<f32>>) {
         self.reference = Some(self.reference_of(tensors));
+    }
+
+    /// Takes weights on the host as those of the step before.
+    pub(crate) fn set_previous(&mut self, tensors: impl Iterator<Item = Vec<f32>>) {
+        self.previous = Some(self.reference_of(tensors));
     }
 
     fn reference_of(&self, tensors: impl Iterator<Item = Vec<f32>>) -> Reference {

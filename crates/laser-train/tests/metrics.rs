@@ -75,6 +75,10 @@ const RUNS: &[&[&str]] = &[
         "distillation={route='failed',entropy_weight=1}",
         "kl.reference=ema",
     ],
+    &[
+        "preference={pair='implicit',consistency='average'}",
+        "self_reward.tau=0",
+    ],
 ];
 
 #[test]
@@ -94,6 +98,8 @@ fn every_key_that_a_run_writes_is_documented_and_the_reverse() {
     }
     // Only a run on files has epochs: tests/supervised.rs.
     assert!(metrics.insert("data/epoch".into()));
+    // Only a run with a guide rewards tokens: tests/preference.rs.
+    assert!(metrics.insert("reward/tokens".into()));
     assert!(metrics.remove("reward/format") && metrics.insert("reward/<name>".into()));
     assert!(metrics.remove("reward/format-2"));
     let mut expected = documented("metrics.jsonl");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
-/// A setting of each kind, on top of LaSeR.
+/// A setting of each kind, on top of LaSeR. GUIDE is the folder of a model that was trained.
 const VARIANTS: &[(&str, &[&str])] = &[
     ("rloo", &["policy.advantage=rloo"]),
     (
@@ -205,6 +205,53 @@ const VARIANTS: &[(&str, &[&str])] = &[
         "sampled_teacher",
         &["distillation={divergence='sampled'}", "kl.coefficient=0.01"],
     ),
+    (
+        "dpo",
+        &[
+            "preference={reference='base'}",
+            "policy.mini_batches=2",
+            "rollout.refills=4",
+            "self_reward.tau=0",
+        ],
+    ),
+    (
+        "cream",
+        &[
+            "preference={pair='implicit',consistency='prompt'}",
+            "policy.passes=2",
+            "self_reward.tau=0",
+        ],
+    ),
+    (
+        "tgdpo",
+        &[
+            "preference={reference='base',token_weight={alpha=5}}",
+            "guide.path=GUIDE",
+            "policy.passes=2",
+            "rollout.refills=4",
+            "self_reward.tau=0",
+        ],
+    ),
+    (
+        "rto",
+        &[
+            "policy.token_rewards=[{guide={}}]",
+            "guide.path=GUIDE",
+            "policy.advantage=no_baseline",
+            "critic.coefficient=0.5",
+            "self_reward.tau=0",
+            "kl.coefficient=0.01",
+            "kl.kind=k1",
+            "kl.place=reward",
+        ],
+    ),
+    (
+        "token_rewards",
+        &[
+            "policy.token_rewards=[{guide={beta=1,clip=0}}]",
+            "guide.path=GUIDE",
+        ],
+    ),
 ];
 
 /// A folder with the base model that all recipes here share.
@@ -220,7 +267,14 @@ fn threads_and_micro_batches_change_nothing_in_any_of_them() {
     let base = base(dir.path());
     let plain = dir.path().join("plain");
     train(recipe(&[]), &plain, Some(&base));
-    for &(name, settings) in VARIANTS {
+    let guide = plain.join("checkpoints/step-5").display().to_string();
+    for (name, settings) in VARIANTS {
+        let settings: Vec<String> = settings
+            .iter()
+            .map(|s| s.replace("GUIDE", &guide))
+            .collect();
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let settings = settings.as_slice();
         let (one, two) = (dir.path().join(name), dir.path().join(format!("{name}-2")));
         train(recipe(settings), &one, Some(&base));
         let other = [settings, &["tokens_per_micro_batch=64"]].concat();
@@ -311,6 +365,7 @@ fn interrupted_runs_of_the_kinds_that_keep_a_state_go_on_as_if_nothing_had_happe
         "critic",
         "true_reference",
         "srpo",
+        "cream",
     ] {
         let (_, settings) = VARIANTS.iter().find(|(n, _)| *n == name).unwrap();
         let whole = dir.path().join(format!("{name}-whole"));

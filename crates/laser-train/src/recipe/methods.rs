@@ -1,6 +1,6 @@
 //! What shapings and credits need of the rest of a recipe.
 
-use laser_rl::{Compared, Credit, Passes, PreferenceAsReward, Shaping};
+use laser_rl::{Compared, Credit, Passes, Preference, PreferenceAsReward, Shaping, TokenReward};
 
 use super::check::Checker;
 use super::{PartKind, Recipe, ReferenceKind, RewardPart};
@@ -11,7 +11,13 @@ impl Recipe {
     pub(crate) fn passes(&self) -> Passes {
         let shapings = self.policy.shaping.iter().map(Shaping::passes);
         let credits = self.policy.credit.iter().map(Credit::passes);
-        shapings.chain(credits).fold(Passes::default(), Passes::or)
+        let token_rewards = self.policy.token_rewards.iter().map(TokenReward::passes);
+        let preference = self.preference.iter().map(Preference::passes);
+        let all = shapings
+            .chain(credits)
+            .chain(token_rewards)
+            .chain(preference);
+        all.fold(Passes::default(), Passes::or)
     }
 
     pub(super) fn check_methods(&self, c: &Checker) -> Result<(), TrainError> {
@@ -76,7 +82,9 @@ impl Recipe {
             let problem = "changes the rewards of groups; a critic learns from single responses";
             return c.fail("policy.shaping", format!("{:?}", p.shaping[0]), problem);
         }
-        Ok(())
+        self.check_token_rewards(c)?;
+        self.check_guide(c)?;
+        self.check_preference(c)
     }
     /// What a reward of the base model's responses cannot be compared with.
     fn check_rewards_of_the_base_model(&self, c: &Checker) -> Result<(), TrainError> {

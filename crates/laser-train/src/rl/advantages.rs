@@ -30,31 +30,9 @@ impl Trainer {
         scores_count: bool,
     ) -> (Vec<Vec<f32>>, Credited) {
         let r = &self.recipe;
-        let mut rewards: Vec<Vec<f32>> = answered
-            .iter()
-            .map(|(_, group)| {
-                let kl = |l| self.kl_reward(l).iter().sum::<f32>();
-                group.iter().map(|l| shaped_reward(r, l) + kl(l)).collect()
-            })
-            .collect();
-        let groups: Vec<Vec<ResponseView>> = answered
-            .iter()
-            .enumerate()
-            .map(|(i, (_, group))| {
-                let prefix = |l: &Labelled| self.coefficients.prefix.tokens(l.response.ids.len());
-                let view = |l| view(l, rivals.get(i), prefix(l));
-                group.iter().map(view).collect()
-            })
-            .collect();
+        let groups = self.response_views(answered, rivals);
         let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
-        let stage_one = r.correction.as_ref().is_some_and(|c| c.in_stage_one(step));
-        for shaping in &r.policy.shaping {
-            let waits =
-                shaping.needs_scores() && !scores_count || shaping.needs_attempts() && stage_one;
-            if !waits {
-                shaping.apply(&views, &mut rewards);
-            }
-        }
+        let rewards = self.shaped_rewards(step, answered, &views, scores_count);
         let lengths: Vec<Vec<usize>> = answered
             .iter()
             .map(|(_, group)| carrying(r, group.iter()))
@@ -99,9 +77,57 @@ impl Trainer {
         }
         (advantages, credited)
     }
+
+    /// The rewards of a step after all shapings, those of tokens included.
+    pub(super) fn shaped_rewards(
+        &self,
+        step: u64,
+        answered: &[Answered],
+        views: &[&[ResponseView]],
+        scores_count: bool,
+    ) -> Vec<Vec<f32>> {
+        let r = &self.recipe;
+        let tokens = |l| self.token_rewards(l).iter().sum::<f32>();
+        let total = |l| shaped_reward(r, l) + tokens(l);
+        let groups = answered.iter();
+        let mut rewards: Vec<Vec<f32>> = groups
+            .map(|(_, group)| group.iter().map(total).collect())
+            .collect();
+        let stage_one = r.correction.as_ref().is_some_and(|c| c.in_stage_one(step));
+        for shaping in &r.policy.shaping {
+            let waits =
+                shaping.needs_scores() && !scores_count || shaping.needs_attempts() && stage_one;
+            if !waits {
+                shaping.apply(views, &mut rewards);
+            }
+        }
+        rewards
+    }
+
+    /// The responses as methods see them, group by group.
+    pub(super) fn response_views<'a>(
+        &self,
+        answered: &'a [Answered],
+        rivals: &'a [Rivals],
+    ) -> Vec<Vec<ResponseView<'a>>> {
+        let groups = answered.iter().enumerate();
+        groups
+            .map(|(i, (_, group))| {
+                let rivals = rivals.get(i);
+                let view = |l: &'a Labelled| ResponseView {
+                    reference_rewards: rivals.map_or(&[], |r| &r.rewards),
+                    reference_scores: rivals.map_or(&[], |r| &r.scores),
+                    prefix: self.coefficients.prefix.tokens(l.response.ids.len()),
+                    ..view(l)
+                };
+                group.iter().map(view).collect()
+            })
+            .collect()
+    }
 }
 
-fn view<'a>(l: &'a Labelled, rivals: Option<&'a Rivals>, prefix: usize) -> ResponseView<'a> {
+/// A response as methods see it, without what its group or the step knows of it.
+pub(super) fn view(l: &Labelled) -> ResponseView<'_> {
     ResponseView {
         ids: &l.response.ids,
         correct: l.correct,
@@ -110,11 +136,11 @@ fn view<'a>(l: &'a Labelled, rivals: Option<&'a Rivals>, prefix: usize) -> Respo
         logprobs: &l.response.logprobs,
         reference: &l.rows.reference,
         blank: &l.rows.blank,
-        reference_rewards: rivals.map_or(&[], |r| &r.rewards),
-        reference_scores: rivals.map_or(&[], |r| &r.scores),
-        prefix,
         influence: &l.rows.influence,
         divergence: &l.rows.divergence,
+        guide: &l.rows.guide,
+        previous: &l.rows.previous,
+        ..ResponseView::default()
     }
 }
 

@@ -27,6 +27,8 @@ impl Trainer {
         let mean = |f: &dyn Fn(&Labelled) -> f64| all.iter().map(|l| f(l)).sum::<f64>() / n;
         let accuracy = mean(&|l| l.reward() as f64);
         let updates = sums.updates.max(1) as f64;
+        // A step whose groups gave no pair learned from nothing.
+        let learned = sums.rows > 0;
         let uniform = groups
             .iter()
             .filter(|(_, g)| g.iter().all(|(l, _)| l.correct == g[0].0.correct))
@@ -51,6 +53,9 @@ impl Trainer {
                 put(&format!("reward/{name}"), json!(mean(&|l| l.parts[i].1)));
             }
         }
+        if !recipe.policy.token_rewards.is_empty() {
+            put("reward/tokens", json!(mean(&|l| self.token_reward(l))));
+        }
         put(
             "reward/uniform_groups",
             json!(uniform as f64 / groups.len() as f64),
@@ -72,11 +77,12 @@ impl Trainer {
         put("policy/kl", json!(sums.policy.approx_kl()));
         put(
             "policy/entropy",
-            json!(sums.entropy / sums.rows.max(1) as f64),
+            json!(learned.then(|| sums.entropy / sums.rows as f64)),
         );
-        put("policy/ratio_min", json!(decimal(sums.policy.ratio_min)));
+        let ratio = |extreme: f32| json!(learned.then(|| decimal(extreme)));
+        put("policy/ratio_min", ratio(sums.policy.ratio_min));
         put("policy/ratio_mean", json!(sums.policy.ratio_mean()));
-        put("policy/ratio_max", json!(decimal(sums.policy.ratio_max)));
+        put("policy/ratio_max", ratio(sums.policy.ratio_max));
         put("policy/logprob_mismatch", json!(decimal(sums.mismatch)));
         put(
             "rollout/length_mean",
@@ -173,7 +179,7 @@ impl Trainer {
                 SelfRewardLoss::Mse => "self_reward/mse",
                 SelfRewardLoss::CrossEntropy => "self_reward/cross_entropy",
             };
-            put(loss, json!(sums.self_reward / updates));
+            put(loss, json!(learned.then(|| sums.self_reward / updates)));
             put("self_reward/f1", json!(metrics.f1));
             put("self_reward/tpr", json!(metrics.tpr));
             put("self_reward/tnr", json!(metrics.tnr));

@@ -5,7 +5,7 @@ use laser_rl::{Gae, ImportanceStats, KlKind, gae, kl_in_reward, kl_penalty, whit
 
 use laser_rollout::score::{Sequence, micro_batches};
 
-use super::advantages::shaped_reward;
+use super::advantages::{shaped_reward, view};
 use super::distill::Routed;
 use super::{carrying, diverged};
 use crate::TrainError;
@@ -51,6 +51,18 @@ impl Trainer {
         }
         if passes.influence || passes.divergence {
             self.compare_states(step, answered, passes)?;
+        }
+        if let (true, Some(guide)) = (passes.guide, &self.guide) {
+            let rows = self.frozen_rows(&guide.model, answered);
+            for (l, row) in responses(answered).zip(rows) {
+                l.rows.guide = row;
+            }
+        }
+        if let (true, Some(previous)) = (passes.previous, &self.previous) {
+            let rows = self.frozen_rows(previous, answered);
+            for (l, row) in responses(answered).zip(rows) {
+                l.rows.previous = row;
+            }
         }
         if r.policy.importance.is_none() && self.value_head.is_none() {
             return Ok(prepared);
@@ -115,13 +127,36 @@ impl Trainer {
     }
 
     /// The part of the reward of a response that is its KL to the reference, from its tokens.
-    pub(super) fn kl_reward(&self, l: &Labelled) -> Vec<f32> {
+    fn kl_reward(&self, l: &Labelled) -> Vec<f32> {
         let kl = &self.recipe.kl;
         let (old, reference) = (&l.response.logprobs, &l.rows.reference);
         match kl.coefficient > 0.0 && kl.place == KlPlace::Reward {
             true => kl_in_reward(kl.kind, old, reference, self.coefficients.kl.coefficient),
             false => Vec::new(),
         }
+    }
+
+    /// The sum of what the recipe rewards the tokens of a response for.
+    pub(super) fn token_reward(&self, l: &Labelled) -> f64 {
+        let mut rewards = vec![0.0; l.response.ids.len()];
+        for reward in &self.recipe.policy.token_rewards {
+            reward.apply(&view(l), &mut rewards);
+        }
+        rewards.into_iter().map(f64::from).sum()
+    }
+
+    /// The part of the reward of a response that its tokens have: their KL to the reference and what
+    /// the recipe rewards tokens for. Empty without any.
+    pub(super) fn token_rewards(&self, l: &Labelled) -> Vec<f32> {
+        let mut rewards = self.kl_reward(l);
+        let token_rewards = &self.recipe.policy.token_rewards;
+        if !token_rewards.is_empty() {
+            rewards.resize(l.response.ids.len(), 0.0);
+        }
+        for reward in token_rewards {
+            reward.apply(&view(l), &mut rewards);
+        }
+        rewards
     }
 
     /// Generalized advantage estimation with the values that are known; truncated responses are
@@ -134,7 +169,7 @@ impl Trainer {
         };
         let mut advantages = Vec::new();
         for l in responses(answered) {
-            let mut rewards = self.kl_reward(l);
+            let mut rewards = self.token_rewards(l);
             rewards.resize(l.response.ids.len(), 0.0);
             if let Some(last) = rewards.last_mut() {
                 *last += shaped_reward(r, l);

@@ -129,6 +129,7 @@ impl Run<'_> {
                 fingerprint,
                 coefficients: Some(t.coefficients),
                 data: t.problems.identity(),
+                guide: t.guide.as_ref().map(|g| g.identity.clone()),
                 format: FORMAT,
             };
             create_folder(&self.path("dumps"))?;
