@@ -86,8 +86,8 @@ pub use credit::{Credit, Tempo, TempoScale, prefix_values};
 pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{
-    Abstention, AdaptiveAt, EvalOptions, Evaluation, Problem, Sample, Selections, SelfVerification,
-    evaluate, evaluate_selected,
+    Abstention, AdaptiveAt, EvalOptions, Evaluation, Problem, Sample, SecondTurn, Selections,
+    SelfVerification, evaluate, evaluate_selected,
 };
 pub use loss::{
     AdaptiveKl, Advantages, KlKind, NonFinite, PolicyLoss, PolicyLossStats, PpoClip, check_finite,
