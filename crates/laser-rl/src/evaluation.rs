@@ -12,9 +12,11 @@ use laser_rng::Rng;
 
 pub use abstention::{Abstention, predictions};
 pub use columns::{AdaptiveAt, Selections};
+pub use second_turn::SecondTurn;
 
 mod abstention;
 mod columns;
+mod second_turn;
 
 use columns::{Column, Place};
 
@@ -157,6 +159,9 @@ pub struct Evaluation {
     /// subsets instead of taking all; no entry where everything is exact.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sampling_error: BTreeMap<usize, f64>,
+    /// Second attempts, where each response was followed by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_turn: Option<SecondTurn>,
 }
 
 /// [`JudgeMetrics`] with intervals.

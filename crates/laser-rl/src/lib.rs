@@ -101,8 +101,8 @@ pub use critic::{Gae, ValueLossStats, explained_variance, gae, value_loss};
 pub use distillation::{Branch, Distillation, Divergence, Lesson, Route, Support, dynamic_weights};
 pub use entropy::{EntropyController, entropy_row};
 pub use evaluation::{
-    Abstention, AdaptiveAt, EvalOptions, Evaluation, Problem, Sample, Selections, SelfVerification,
-    evaluate, evaluate_selected,
+    Abstention, AdaptiveAt, EvalOptions, Evaluation, Problem, Sample, SecondTurn, Selections,
+    SelfVerification, evaluate, evaluate_selected,
 };
 pub use likeliest::likeliest;
 pub use likelihood::Likelihood;

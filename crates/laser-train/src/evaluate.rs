@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use laser_rl::{
-    Calibration, EvalOptions, Evaluation, Judged, Sample, calibration, evaluate as metrics,
-    pooled_mean,
+    Calibration, EvalOptions, Evaluation, Judged, Sample, SecondTurn, calibration,
+    evaluate as metrics, pooled_mean,
 };
 use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,8 @@ pub struct EvalResult {
     /// Of each problem's written response, where `loss` was measured: −Σ log π of its tokens,
     /// nats, and their number.
     pub losses: Vec<(f64, usize)>,
+    /// Of each problem the labels of first and second attempts, where there were any.
+    pub turns: Vec<Vec<(bool, bool)>>,
 }
 
 /// Computes the metrics of labelled responses, problem by problem.
@@ -109,6 +111,7 @@ pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResul
         calibration: calibration(&judged, options.bins),
         rows: groups.into_iter().flatten().collect(),
         losses: Vec::new(),
+        turns: Vec::new(),
     }
 }
 
@@ -126,6 +129,7 @@ impl EvalResult {
         let mut first = evaluate(groups.collect(), options);
         let losses = self.losses.iter().take(problems).copied().collect();
         first.measure_loss(losses, options);
+        first.measure_turns(self.turns.iter().take(problems).cloned().collect(), options);
         first.metrics
     }
 
@@ -133,6 +137,13 @@ impl EvalResult {
         let loss = pooled_mean(&losses, options.bootstrap, options.seed);
         self.metrics.loss = loss.value.map(|_| loss);
         self.losses = losses;
+    }
+
+    fn measure_turns(&mut self, turns: Vec<Vec<(bool, bool)>>, options: &EvalOptions) {
+        let measured = !turns.is_empty();
+        self.metrics.second_turn =
+            measured.then(|| SecondTurn::of(&turns, options.bootstrap, options.seed));
+        self.turns = turns;
     }
 }
 
@@ -145,6 +156,24 @@ impl Trainer {
         let asked: Vec<Problem> = problems.iter().filter(is_asked).cloned().collect();
         let seed = Stream::Test.seed(self.recipe.seed);
         let answered = self.respond(&asked, samples, [seed, 0], Sampling::default())?;
+        let second = match &self.recipe.correction {
+            Some(c) if !self.recipe.is_supervised() => {
+                self.second_attempts(c, &asked, &answered, [seed, 0])?
+            }
+            _ => Vec::new(),
+        };
+        let mut turns = answered.iter().zip(&second).map(|(first, second)| {
+            let labels = first.1.iter().zip(&second.1);
+            labels.map(|(a, b)| (a.correct, b.correct)).collect()
+        });
+        let turns: Vec<Vec<(bool, bool)>> = match second.is_empty() {
+            true => Vec::new(),
+            false => problems
+                .iter()
+                .map(|p| is_asked(&p).then(|| turns.next()).flatten())
+                .map(Option::unwrap_or_default)
+                .collect(),
+        };
         let mut answered = answered.into_iter();
         let group = |p: &Problem| {
             let answered = is_asked(&p).then(|| answered.next()).flatten();
@@ -153,6 +182,7 @@ impl Trainer {
         };
         let options = self.eval_options(samples);
         let mut result = evaluate(problems.iter().map(group).collect(), &options);
+        result.measure_turns(turns, &options);
         if self.recipe.is_supervised() {
             result.measure_loss(self.response_losses(&problems)?, &options);
         }

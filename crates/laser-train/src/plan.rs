@@ -201,7 +201,8 @@ fn tested(recipe: &Recipe, problems: usize) -> usize {
         0 => 0,
         every => (recipe.steps - 1) / every,
     };
-    (2 * problems + during as usize * e.quick_problems.min(problems)) * e.samples
+    let turns = 1 + usize::from(recipe.correction.is_some() && !recipe.is_supervised());
+    (2 * problems + during as usize * e.quick_problems.min(problems)) * e.samples * turns
 }
 
 /// What was measured.

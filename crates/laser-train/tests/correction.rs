@@ -55,6 +55,20 @@ fn threads_and_micro_batches_and_an_interruption_at_the_change_of_stages_change_
         assert!((of("accuracy_delta") - delta).abs() < 1e-12, "{line}");
         assert!((of("fixed") - of("broken") - delta).abs() < 1e-12, "{line}");
     }
+    let tests = lines(out("one").join("evals.jsonl"));
+    assert!(tests.len() > 1);
+    for test in tests {
+        let of = |key: &str| test["second_turn"][key]["value"].as_f64().unwrap();
+        let first = test["accuracy"]["value"].as_f64().unwrap();
+        assert!(
+            (of("accuracy") - first - of("delta")).abs() < 1e-12,
+            "{test}"
+        );
+        assert!(
+            (of("fixed") - of("broken") - of("delta")).abs() < 1e-12,
+            "{test}"
+        );
+    }
     let sampled = rows(out("one").join("samples/step-1.jsonl"));
     assert_eq!(sampled.len(), 4 * 2 * 4);
     for problem in sampled.chunks(8) {
@@ -91,27 +105,34 @@ fn without_a_bonus_it_is_plain_two_turn_learning_and_in_the_first_stage_there_is
 fn first_attempts_that_are_held_without_a_kl_have_no_gradient() {
     let dir = tempfile::tempdir().unwrap();
     let base = base(dir.path());
-    // After this the model never writes a right answer: second attempts have no advantage.
+    // After this a right answer is rare: where a step has none, its second attempts have no
+    // advantage, and what gradient there is comes from the first ones.
     let settings = [
         "correction.instruction=zzzzzz",
         "correction.first_turn_kl=0",
         "kl.coefficient=0",
         "self_reward.alpha=0",
         "self_reward.tau=0",
-        "steps=1",
+        "steps=8",
     ];
-    let norm = |name: &str, stage_one: &str| {
+    let norms = |name: &str, stage_one: &str| -> Vec<f64> {
         let out = dir.path().join(name);
         let settings = [&settings[..], &[stage_one]].concat();
         train(turns(&settings), &out, Some(&base));
-        let line = rl_metrics(&out).remove(0);
-        assert_eq!(line["correction/accuracy_second"], 0.0, "{line}");
-        let first = line["correction/accuracy_first"].as_f64().unwrap();
-        assert!(first > 0.0 && first < 1.0, "{line}");
-        line["optim/grad_norm"].as_f64().unwrap()
+        let lines = rl_metrics(&out).into_iter().filter(|line| {
+            let first = line["correction/accuracy_first"].as_f64().unwrap();
+            line["correction/accuracy_second"] == 0.0 && first > 0.0 && first < 1.0
+        });
+        let norm = |line: serde_json::Value| line["optim/grad_norm"].as_f64().unwrap();
+        lines.map(norm).collect()
     };
-    assert_eq!(norm("one", "correction.stage_one_steps=1"), 0.0);
-    assert!(norm("two", "correction.stage_one_steps=0") > 0.0);
+    let held = norms("one", "correction.stage_one_steps=8");
+    assert!(
+        !held.is_empty() && held.iter().all(|n| *n == 0.0),
+        "{held:?}"
+    );
+    let free = norms("two", "correction.stage_one_steps=0");
+    assert!(free.iter().any(|n| *n > 0.0), "{free:?}");
 }
 
 #[test]

@@ -11,9 +11,8 @@ use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
 
 impl Trainer {
-    /// Second attempts after given first ones: the groups 2i and 2i + 1 of the result are the first
-    /// and second attempts at problem i, and response j of the second follows response j of the
-    /// first. The first ones get their weights of this step.
+    /// First attempts with the second ones after them: the groups 2i and 2i + 1 are those at problem
+    /// i. The first ones get their weights of this step.
     pub(super) fn correct(
         &self,
         correction: &Correction,
@@ -22,8 +21,29 @@ impl Trainer {
         first: Vec<Answered>,
         seed: [u64; 2],
     ) -> Result<(Vec<Problem>, Vec<Answered>), TrainError> {
+        let seconds = self.second_attempts(correction, &problems, &first, seed)?;
+        let mut answered = Vec::with_capacity(2 * problems.len());
+        for (mut first, second) in first.into_iter().zip(seconds) {
+            for l in &mut first.1 {
+                l.weights = correction.first_turn(step);
+            }
+            answered.extend([first, second]);
+        }
+        let twice = problems.into_iter().flat_map(|p| [p.clone(), p]);
+        Ok((twice.collect(), answered))
+    }
+
+    /// Second attempts after given first ones, a group for each of theirs: response j follows their
+    /// response j. `seed` is that of the first ones.
+    pub(crate) fn second_attempts(
+        &self,
+        correction: &Correction,
+        problems: &[Problem],
+        first: &[Answered],
+        seed: [u64; 2],
+    ) -> Result<Vec<Answered>, TrainError> {
         let mut asked = Vec::new();
-        for (problem, (prompt, group)) in problems.iter().zip(&first) {
+        for (problem, (prompt, group)) in problems.iter().zip(first) {
             let said =
                 self.problems
                     .instruction(&self.learner.text, problem, &correction.instruction)?;
@@ -36,30 +56,20 @@ impl Trainer {
         let stream = Stream::Correction.seed(self.recipe.seed);
         let seed = Rng::from_words(&[stream, seed[0], seed[1]]).next_u64();
         let generation = self.generation(self.recipe.rollout.sampling);
-        let sampled = self
-            .learner
-            .sample_ids(prompts, 1, &[seed, step], &generation)?;
+        let sampled = self.learner.sample_ids(prompts, 1, &[seed], &generation)?;
         let mut responses = sampled.into_iter().flat_map(|s| s.responses);
         let mut asked = asked.into_iter();
-        let (mut both, mut seconds) = (Vec::new(), Vec::new());
-        for (problem, (prompt, group)) in problems.into_iter().zip(&first) {
+        let mut seconds = Vec::with_capacity(problems.len());
+        for (problem, (prompt, group)) in problems.iter().zip(first) {
             let own = responses.by_ref().take(group.len()).collect();
-            let mut second = label(&self.learner.text, &problem, own)?;
+            let mut second = label(&self.learner.text, problem, own)?;
             for (l, asked) in second.iter_mut().zip(asked.by_ref()) {
                 l.asked = Some(asked);
             }
             seconds.push((prompt.clone(), second));
-            both.extend([problem.clone(), problem]);
         }
         self.score(&mut seconds);
-        let mut answered = Vec::with_capacity(both.len());
-        for (mut first, second) in first.into_iter().zip(seconds) {
-            for l in &mut first.1 {
-                l.weights = correction.first_turn(step);
-            }
-            answered.extend([first, second]);
-        }
-        Ok((both, answered))
+        Ok(seconds)
     }
 }
 
