@@ -7,6 +7,7 @@ use laser_rollout::Response;
 use laser_verify::{Verdict, Verifier};
 
 use crate::TrainError;
+use crate::gold::GoldAnswer;
 use crate::tasks::{Problem, task};
 use laser_model::Text;
 
@@ -32,6 +33,8 @@ pub(crate) struct Labelled {
     /// How r_s comes from log π(z_c), where there is one.
     pub rule: Option<SelfReward>,
     pub rows: TokenRows,
+    /// The gold answer in the place of its own, where a recipe reads it.
+    pub gold: Option<GoldAnswer>,
 }
 
 /// Numbers per token that a recipe asks for beside the sampled log-probabilities; empty otherwise.
@@ -119,6 +122,7 @@ pub(crate) fn label(
                 score: None,
                 rule: None,
                 rows: TokenRows::default(),
+                gold: None,
                 total: f32::from(u8::from(correct)),
                 parts: Vec::new(),
             })
@@ -148,6 +152,7 @@ mod tests {
             finish,
             self_logprob: None,
             self_certainty: None,
+            drawn: 0,
         };
         let l = label(&text, &problem, vec![response]).unwrap().remove(0);
         (l.correct, l.extracted)

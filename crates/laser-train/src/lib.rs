@@ -16,6 +16,7 @@ mod evaluate;
 mod export;
 mod files;
 mod folder;
+mod gold;
 mod imitate;
 mod label;
 mod learner;
@@ -27,6 +28,7 @@ mod observer;
 mod optimizer;
 mod plan;
 mod problems;
+mod punctuation;
 mod recipe;
 mod reference;
 mod replay;
@@ -56,9 +58,9 @@ pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
     About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, Kl, KlPlace, LearningRate,
-    LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy, Recipe,
-    ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss, SelfRewarding, Supervised,
-    WarmStart, built_in,
+    LikelihoodReward, LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind,
+    Policy, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss,
+    SelfRewarding, Supervised, WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

@@ -7,6 +7,7 @@ use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
 use laser_model::{Message, ModelError, Text};
 
 use crate::TrainError;
+use crate::gold::room;
 use crate::label::FILES;
 use crate::recipe::Recipe;
 use crate::tasks::split::fnv1a;
@@ -264,7 +265,11 @@ fn needed(
         (Some(response), true) => text.encode(response)?.len() + 1,
         _ => 0,
     };
-    Ok(prompt + written.max(recipe.rollout.max_new_tokens))
+    let gold = match (&p.answer, &recipe.likelihood) {
+        (Some(gold), Some(likelihood)) => room(text, likelihood, gold)?,
+        _ => 0,
+    };
+    Ok(prompt + written.max(recipe.rollout.max_new_tokens + gold))
 }
 
 /// What the model reads.

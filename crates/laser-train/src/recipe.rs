@@ -3,6 +3,7 @@
 mod about;
 mod check;
 mod layers;
+mod likelihood;
 mod lora;
 mod methods;
 mod regularizers;
@@ -17,7 +18,7 @@ use laser_model::checkpoint::WeightType;
 use laser_rl::{
     AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Shaping,
 };
-use laser_rollout::Sampling;
+use laser_rollout::{Cautious, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -25,6 +26,7 @@ use crate::tasks::Share;
 pub use about::{About, METHODS};
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
+pub use likelihood::LikelihoodReward;
 pub use lora::LoraSettings;
 pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
 pub use reward::{PartKind, RewardPart};
@@ -79,6 +81,9 @@ pub struct Recipe {
     pub entropy: EntropyBonus,
     /// PPO's critic.
     pub critic: Critic,
+    /// A reward that is the likelihood of the gold answer; absent: none, and no pass for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<LikelihoodReward>,
     /// LaSeR.
     pub self_reward: SelfRewarding,
     /// Of the training, after a warm start if there is one.
@@ -190,6 +195,16 @@ pub struct Policy {
     /// pass for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub importance: Option<ImportanceWeights>,
+}
+
+impl Evaluation {
+    /// How tests sample.
+    pub fn sampling(&self) -> Sampling {
+        Sampling {
+            cautious: self.cautious,
+            ..Sampling::default()
+        }
+    }
 }
 
 impl Policy {
@@ -325,6 +340,12 @@ pub struct Evaluation {
     /// Tests during training in a row without a better value of `save.best` after which training
     /// ends early; 0 never ends it.
     pub patience: u64,
+    /// Tests try several continuations where the model is unsure; absent: no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cautious: Option<Cautious>,
+    /// Powers of Borda votes over the self-certainty, beside the usual one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub borda: Vec<f64>,
 }
 
 /// What is written when.
@@ -378,6 +399,7 @@ impl Default for Recipe {
             kl: Kl::default(),
             entropy: EntropyBonus::default(),
             critic: Critic::default(),
+            likelihood: None,
             self_reward: SelfRewarding::default(),
             optimizer: Optimizer::default(),
             evaluation: Evaluation::default(),
@@ -491,6 +513,8 @@ impl Default for Evaluation {
             every: 50,
             quick_problems: 64,
             patience: 0,
+            cautious: None,
+            borda: Vec::new(),
         }
     }
 }

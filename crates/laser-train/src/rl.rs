@@ -1,6 +1,7 @@
 //! One step of reinforcement learning: GRPO and its kin, with LaSeR on top.
 
 mod advantages;
+mod likelihood;
 mod measure;
 mod prepare;
 
@@ -21,7 +22,9 @@ use crate::TrainError;
 use crate::critic::ValueHead;
 use crate::files::decimal;
 use crate::label::Labelled;
-use crate::recipe::{KlPlace, LearningRate, Recipe, ReferenceKind, SelfRewardLoss};
+use crate::recipe::{
+    KlPlace, LearningRate, LikelihoodReward, Recipe, ReferenceKind, SelfRewardLoss,
+};
 use crate::tasks::Problem;
 use crate::trainer::{Answered, Stream, Trainer};
 
@@ -54,6 +57,8 @@ struct Sums {
     value: ValueLossStats,
     /// The self-reward's loss.
     self_reward: f64,
+    /// The loss on the gold answers.
+    answers: f64,
     entropy: f64,
     rows: usize,
     /// Largest difference between a sampled and a recomputed log-probability before the first
@@ -82,6 +87,7 @@ impl Trainer {
 
         let started = Instant::now();
         let prepared = self.prepare(step, &mut rollout.answered)?;
+        self.read_answers(step, &rollout.problems, &mut rollout.answered)?;
         let warm_up = WarmUp {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
@@ -107,6 +113,7 @@ impl Trainer {
             for share in shares(&groups, r.policy.mini_batches) {
                 let active = warm_up.mse_active(step);
                 self.accumulate(step, share, &weights, active, &mut sums)?;
+                self.accumulate_answers(step, share, &mut sums)?;
                 // Before the policy's update: a step changes both or neither.
                 if let Some(norm) = self.value_head.as_ref().map(ValueHead::norm)
                     && !norm.is_finite()
@@ -413,8 +420,14 @@ fn shares(groups: &[Group], count: usize) -> impl Iterator<Item = &[Group]> {
 
 /// Tokens of each response that carry policy loss.
 fn carrying<'l>(recipe: &Recipe, responses: impl Iterator<Item = &'l Labelled>) -> Vec<usize> {
+    let likelihood = recipe.likelihood.as_ref();
+    let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
+    let tokens = |l: &Labelled| match &l.gold {
+        Some(gold) if spared => gold.cut,
+        _ => l.response.ids.len(),
+    };
     let (lengths, finished): (Vec<usize>, Vec<bool>) = responses
-        .map(|l| (l.response.ids.len(), l.response.finished()))
+        .map(|l| (tokens(l), l.response.finished()))
         .unzip();
     match recipe.policy.overlong_filter {
         true => without_truncated(&lengths, &finished),

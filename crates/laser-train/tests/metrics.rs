@@ -28,8 +28,12 @@ fn documented(section: &str) -> Keys {
 
 /// Recipes that between them write every key.
 const RUNS: [&[&str]; 8] = [
-    &["policy.mini_batches=2"],
-    &["rollout.refills=1"],
+    &[
+        "policy.mini_batches=2",
+        "evaluation.cautious={}",
+        "evaluation.borda=[0.3]",
+    ],
+    &["rollout.refills=1", "likelihood={}"],
     &["reward=[{part='verifier'},{part='format'}]"],
     &[
         "policy.advantage=no_baseline",
@@ -88,6 +92,8 @@ fn every_key_that_a_run_writes_is_documented_and_the_reverse() {
     // Only where there are more subsets of k than are counted one by one.
     assert!(evals.insert("sampling_error".into()));
     assert_eq!(evals, documented("evals.jsonl"));
+    // Training never draws more than it keeps.
+    assert!(samples.insert("drawn".into()));
     assert_eq!(samples, documented("samples/step-N.jsonl"));
 }
 

@@ -8,7 +8,7 @@ use common::*;
 use laser_train::{Phase, RunOptions, TrainError};
 
 /// A setting of each kind, on top of LaSeR.
-const VARIANTS: [(&str, &[&str]); 21] = [
+const VARIANTS: [(&str, &[&str]); 23] = [
     ("rloo", &["policy.advantage=rloo"]),
     (
         "dr_grpo",
@@ -125,6 +125,19 @@ const VARIANTS: [(&str, &[&str]); 21] = [
     (
         "endogenous",
         &["policy.shaping=[{endogenous={keep=1,scale=0.1,mean=true}}]"],
+    ),
+    (
+        "likelihood",
+        &[
+            "likelihood={}",
+            "policy.advantage=rloo",
+            "policy.aggregation=sequence_mean_token_sum",
+            "policy.mini_batches=2",
+        ],
+    ),
+    (
+        "jepo",
+        &["likelihood={kind='jepo'}", "policy.advantage=no_baseline"],
     ),
     (
         "win_rate",

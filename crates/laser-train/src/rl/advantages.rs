@@ -6,7 +6,7 @@ use laser_rl::{
 
 use super::carrying;
 use crate::label::Labelled;
-use crate::recipe::Recipe;
+use crate::recipe::{LikelihoodReward, Recipe};
 use crate::trainer::{Answered, Trainer};
 
 /// Tokens of a step whose advantage is another than that of their response.
@@ -33,6 +33,11 @@ impl Trainer {
                 group.iter().map(|l| shaped_reward(r, l) + kl(l)).collect()
             })
             .collect();
+        if let Some(likelihood) = &r.likelihood {
+            for ((_, group), rewards) in answered.iter().zip(&mut rewards) {
+                likelihood.apply(group, rewards);
+            }
+        }
         let groups: Vec<Vec<ResponseView>> = answered
             .iter()
             .map(|(_, group)| group.iter().map(view).collect())
@@ -61,7 +66,9 @@ impl Trainer {
             }
         }
         let mut credited = Credited::default();
-        if r.policy.credit.is_empty() {
+        let likelihood = r.likelihood.as_ref();
+        let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
+        if r.policy.credit.is_empty() && !spared {
             return (advantages, credited);
         }
         let mut tokens = Vec::new();
@@ -78,7 +85,10 @@ impl Trainer {
             tokens.extend(rows);
         }
         let responses = answered.iter_mut().flat_map(|(_, group)| group);
-        for (l, row) in responses.zip(tokens) {
+        for (l, mut row) in responses.zip(tokens) {
+            if let Some(gold) = l.gold.as_ref().filter(|_| spared) {
+                row[gold.cut..].fill(0.0);
+            }
             l.rows.advantages = row;
         }
         (advantages, credited)

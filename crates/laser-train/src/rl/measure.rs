@@ -93,6 +93,10 @@ impl Trainer {
             put("kl/coefficient", json!(self.coefficients.kl.coefficient));
             put("kl/loss", json!(sums.kl / updates));
         }
+        if let Some(likelihood) = &recipe.likelihood {
+            likelihood.measure(groups, sums.answers / updates, &mut m);
+        }
+        let mut put = |key: &str, value: Value| m.insert(key.into(), value);
         if recipe.entropy.active() {
             put(
                 "policy/entropy_coefficient",
