@@ -49,15 +49,18 @@ pub struct AdaptiveAt {
     pub agreement: Estimate,
 }
 
+/// By k, what every selection of each problem comes to.
+type ByK = BTreeMap<usize, Vec<Option<AtK>>>;
+
 /// What every selection at every k comes to on every problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selections {
     /// By k, of each problem, with the score; `None` where it has fewer than k samples.
-    pub by_score: BTreeMap<usize, Vec<Option<AtK>>>,
+    pub by_score: ByK,
     /// The same with the self-certainty in the score's place; `None` where nothing has one.
-    by_certainty: Option<BTreeMap<usize, Vec<Option<AtK>>>>,
+    by_certainty: Option<ByK>,
     /// The same with each of the further powers of the Borda vote.
-    by_power: Vec<(f64, BTreeMap<usize, Vec<Option<AtK>>>)>,
+    by_power: Vec<(f64, ByK)>,
     adaptive: BTreeMap<usize, Vec<Option<[f64; 3]>>>,
     scored: bool,
 }

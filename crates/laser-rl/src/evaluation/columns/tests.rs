@@ -67,11 +67,6 @@ fn a_borda_vote_of_power_0_is_the_majority_and_of_a_large_one_the_most_certain()
             ("7", None, Some(1.0)),
         ],
         &[
-            ("7", None, Some(3.0)),
-            ("5", None, Some(2.0)),
-            ("5", None, Some(1.0)),
-        ],
-        &[
             ("7", None, Some(1.0)),
             ("7", None, Some(2.0)),
             ("5", None, Some(0.5)),
