@@ -15,7 +15,8 @@ use crate::tasks::ANSWER_MARK;
 pub struct LikelihoodReward {
     /// From log π of the answer's tokens to R.
     pub kind: Likelihood,
-    /// Share of the reward so far that stays: reward = keep · r + weight · R.
+    /// Share of the reward's parts that stays: reward = keep · r + weight · R, and what
+    /// `policy.overlong_tokens` and a KL in the reward take off.
     pub keep: f64,
     /// Weight of R in the reward. Unless it is 0, the tokens of the response's own answer carry no
     /// policy loss.

@@ -119,11 +119,13 @@ impl Trainer {
 }
 
 impl LikelihoodReward {
-    /// keep · r + weight · R for the responses of a group.
+    /// keep · r + weight · R for the responses of a group, r the sum of the recipe's parts. What
+    /// `rewards` hold beside it, penalties for length and KL, stays.
     pub(super) fn apply(&self, group: &[Labelled], rewards: &mut [f32]) {
         let likelihoods = self.kind.rewards(&answers(group));
-        for (reward, likelihood) in rewards.iter_mut().zip(likelihoods) {
-            let sum = self.keep * f64::from(*reward) + self.weight * f64::from(likelihood);
+        for ((l, reward), likelihood) in group.iter().zip(rewards).zip(likelihoods) {
+            let taken = (1.0 - self.keep) * f64::from(l.total);
+            let sum = f64::from(*reward) - taken + self.weight * f64::from(likelihood);
             *reward = sum as f32;
         }
     }
