@@ -205,6 +205,7 @@ fn decode(args: &Args, s: &Shape, cpu: &Cpu, decoder: &Decoder<Cpu>) -> Result<M
         stop: Vec::new(),
         self_reward_token: None,
         self_reward_position: SelfRewardPosition::default(),
+        punctuation: Vec::new(),
     };
     let seconds = time(args, || {
         let answers = engine.generate(&requests, &generation, &Monitor::default())?;

@@ -35,8 +35,8 @@ use written::{Written, check_free};
 /// left out, and reported. Tokens are sampled from the model itself (temperature 1, nothing
 /// filtered) unless other settings are given.
 ///
-/// With --recipe the problems, n, the seed, the most tokens, the k and the resamples are those of
-/// the recipe unless others are given, so that the checkpoint of a run gives the numbers of the
+/// With --recipe the problems, n, the seed, the most tokens, the k, the resamples, evaluation.cautious
+/// and evaluation.borda are those of the recipe unless others are given, so that the checkpoint of a run gives the numbers of the
 /// run's own summary.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -114,7 +114,10 @@ pub fn run(args: Args) -> Result<()> {
     let recipe = asked::recipe(&args)?;
     let model = args.model.load()?;
     let asked = Asked::load(&args, recipe.as_ref(), &model)?;
-    let sampling = args.sampling.sampling(&model.defaults)?;
+    let mut sampling = args.sampling.sampling(&model.defaults)?;
+    if sampling.cautious.is_none() && sampling.temperature > 0.0 {
+        sampling.cautious = recipe.as_ref().and_then(|r| r.evaluation.cautious);
+    }
     let searches = args.sweep.iter().any(Sweep::is_beam);
     let beam = args.beam.settings(asked.max_new_tokens, searches)?;
     let how = match beam {

@@ -127,6 +127,7 @@ mod tests {
             self_certainty: None,
             advantage: Some(if correct { 0.5 } else { -1.5 }),
             length: 3,
+            drawn: None,
             finish: "stop".into(),
             reward_parts: Default::default(),
         }

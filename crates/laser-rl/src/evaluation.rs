@@ -97,6 +97,8 @@ pub struct EvalOptions {
     pub bins: usize,
     /// Weights of the votes, power of Borda's.
     pub rules: VoteRules,
+    /// Powers of further Borda votes over the self-certainty.
+    pub borda_powers: Vec<f64>,
     /// δ of [`Adaptive`](crate::voting::Adaptive).
     pub adaptive_error: f64,
 }
@@ -109,6 +111,7 @@ impl Default for EvalOptions {
             seed: 0,
             bins: 15,
             rules: VoteRules::default(),
+            borda_powers: Vec::new(),
             adaptive_error: 0.05,
         }
     }
@@ -147,6 +150,13 @@ pub struct Evaluation {
     /// Accuracy of the Borda vote over the ranks of the self-certainty, by k.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub self_certainty_borda_at: BTreeMap<usize, Estimate>,
+    /// The same for each of [`EvalOptions::borda_powers`]: by power, then by k.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub self_certainty_borda_by_power: BTreeMap<String, BTreeMap<usize, Estimate>>,
+    /// Mean number of tokens drawn for a response, those of continuations that were not kept
+    /// included, where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn_tokens: Option<Estimate>,
     /// The vote of at most k that stops early, by k ≥ 2.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub adaptive_at: BTreeMap<usize, AdaptiveAt>,

@@ -119,6 +119,7 @@ impl BeamSearch {
             stop: self.stop.clone(),
             self_reward_token: self.self_reward_token,
             self_reward_position: self.self_reward_position,
+            punctuation: Vec::new(),
         };
         check_generation(&decoder.config, &generation)?;
         let mut capacity = 1;

@@ -22,6 +22,9 @@ pub(crate) fn check_generation(config: &ModelConfig, g: &Generation) -> Result<(
             return Err(RolloutError::SelfRewardStops(zc));
         }
     }
+    for &id in &g.punctuation {
+        known(config.vocab_size, "punctuation token", id)?;
+    }
     g.sampling
         .validate()
         .map_err(|what| RolloutError::Sampling {

@@ -32,6 +32,8 @@ pub struct Generation {
     pub self_reward_token: Option<u32>,
     /// Where exactly.
     pub self_reward_position: SelfRewardPosition,
+    /// Ids that end a continuation that cautious sampling tries; without it they mean nothing.
+    pub punctuation: Vec<u32>,
 }
 
 /// The distribution in which log p(z_c) is read.
@@ -80,6 +82,10 @@ pub struct Response {
     /// over the tokens of KL(uniform ‖ p), nats, under the un-tempered policy (Kang et al.,
     /// arXiv 2502.18581). `None` without tokens.
     pub self_certainty: Option<f32>,
+    /// Tokens that were drawn for it: as many as it has, but with
+    /// [`cautious`](crate::Sampling::cautious) sampling also those of continuations that were not
+    /// kept.
+    pub drawn: usize,
 }
 
 impl Response {

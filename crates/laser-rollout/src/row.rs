@@ -2,7 +2,9 @@
 
 use laser_rng::Rng;
 
+use crate::cautious::entropy;
 use crate::engine::{Finish, Generation, Response, SelfRewardPosition};
+use crate::fork::Fork;
 use crate::sampling::SamplingError;
 
 /// What is known of the distribution after a token.
@@ -66,6 +68,14 @@ pub(crate) struct Row {
     certainty: f64,
     /// The stop token is being fed to read log p(z_c) after it.
     closing: bool,
+    /// Name its randomness.
+    words: Vec<u64>,
+    /// Continuations that are being tried.
+    fork: Option<Fork>,
+    /// What is left of the continuation that was kept, its last token first.
+    kept: Vec<u32>,
+    /// Tokens drawn, those of other continuations included.
+    drawn: usize,
 }
 
 /// What the logits after a row's last token lead to.
@@ -88,6 +98,10 @@ impl Row {
             logprobs: Vec::with_capacity(tokens),
             certainty: 0.0,
             closing: false,
+            words,
+            fork: None,
+            kept: Vec::new(),
+            drawn: 0,
         }
     }
 
@@ -96,9 +110,11 @@ impl Row {
         self.ids.len()
     }
 
-    /// The last token, once there is one.
-    pub(crate) fn last(&self) -> Option<u32> {
-        self.ids.last().copied()
+    /// The token to be fed, with its place in the response, once there is one.
+    pub(crate) fn next(&self) -> Option<(usize, u32)> {
+        let tried = self.fork.as_ref().map_or(&[][..], Fork::current);
+        let last = tried.last().or(self.ids.last())?;
+        Some((self.ids.len() + tried.len() - 1, *last))
     }
 
     /// Takes the distribution after the row's last token.
@@ -114,9 +130,53 @@ impl Row {
         if self.ids.len() >= g.max_new_tokens {
             return Ok(self.complete(None, Finish::Length, None));
         }
-        let id = g
-            .sampling
-            .sample(d.logits, g.self_reward_token, &mut self.rng, scratch)?;
+        if let Some(fork) = self.fork.take() {
+            return self.try_on(g, fork, Some(d), scratch);
+        }
+        if let Some(id) = self.kept.pop() {
+            return Ok(self.take(g, id, d));
+        }
+        let sampling = &g.sampling;
+        let likeliest = sampling.warp(d.logits, g.self_reward_token, scratch)?;
+        let trials = sampling.cautious.map_or(1, |c| c.trials(entropy(scratch)));
+        if trials > 1 {
+            let (at, words) = (self.ids.len(), self.words.clone());
+            let fork = Fork::new(words, at, trials, g.max_new_tokens - at, d);
+            return self.try_on(g, fork, None, scratch);
+        }
+        self.drawn += 1;
+        let id = sampling.draw(likeliest, &mut self.rng, scratch);
+        Ok(self.take(g, id, d))
+    }
+
+    /// Goes on with the continuations of a fork; once all are drawn, takes the first token of the
+    /// kept one.
+    fn try_on(
+        &mut self,
+        g: &Generation,
+        fork: Fork,
+        after: Option<Distribution>,
+        scratch: &mut Vec<(u32, f32)>,
+    ) -> Result<Advance, SamplingError> {
+        match fork.advance(g, after, scratch)? {
+            Err(fork) => {
+                self.fork = Some(fork);
+                Ok(Advance::default())
+            }
+            Ok(mut decided) => {
+                self.drawn += decided.drawn;
+                self.kept = std::mem::take(&mut decided.kept);
+                match self.kept.pop() {
+                    Some(id) => Ok(self.take(g, id, decided.from())),
+                    // Every continuation has a token.
+                    None => Ok(Advance::default()),
+                }
+            }
+        }
+    }
+
+    /// Takes a token that follows, drawn from `d`.
+    fn take(&mut self, g: &Generation, id: u32, d: Distribution) -> Advance {
         let token = (id, d.logprob(id));
         self.ids.push(id);
         self.logprobs.push(token.1);
@@ -125,23 +185,23 @@ impl Row {
             let here = match (g.self_reward_token, g.self_reward_position) {
                 (Some(_), SelfRewardPosition::AfterEos) => {
                     self.closing = true;
-                    return Ok(Advance {
+                    return Advance {
                         token: Some(token),
                         response: None,
-                    });
+                    };
                 }
                 (Some(zc), SelfRewardPosition::AtEos) => Some(d.logprob(zc)),
                 (None, _) => None,
             };
-            return Ok(self.complete(Some(token), Finish::Stop, here));
+            return self.complete(Some(token), Finish::Stop, here);
         }
         if self.ids.len() >= g.max_new_tokens {
-            return Ok(self.complete(Some(token), Finish::Length, None));
+            return self.complete(Some(token), Finish::Length, None);
         }
-        Ok(Advance {
+        Advance {
             token: Some(token),
             response: None,
-        })
+        }
     }
 
     fn complete(
@@ -157,6 +217,7 @@ impl Row {
             finish,
             self_logprob,
             self_certainty: (tokens > 0).then(|| (self.certainty / tokens as f64) as f32),
+            drawn: self.drawn,
         };
         Advance {
             token,
@@ -210,6 +271,7 @@ mod tests {
             stop: vec![],
             self_reward_token: None,
             self_reward_position: SelfRewardPosition::AfterEos,
+            punctuation: vec![],
         };
         let mut row = Row::new(&[1], 0, 2);
         let mut scratch = Vec::new();

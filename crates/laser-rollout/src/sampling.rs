@@ -3,6 +3,8 @@
 use laser_rng::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::cautious::Cautious;
+
 /// How a token is drawn. Filters apply in the order temperature, top-k, top-p, min-p.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,9 @@ pub struct Sampling {
     pub top_k: usize,
     /// Keep tokens at least this times as likely as the likeliest; 0 keeps all.
     pub min_p: f32,
+    /// Try several continuations where the model is unsure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cautious: Option<Cautious>,
 }
 
 impl Default for Sampling {
@@ -24,6 +29,7 @@ impl Default for Sampling {
             top_p: 1.0,
             top_k: 0,
             min_p: 0.0,
+            cautious: None,
         }
     }
 }
@@ -66,7 +72,8 @@ impl Sampling {
             self.min_p,
             (0.0..=1.0).contains(&self.min_p),
             "0 <= min_p <= 1",
-        )
+        )?;
+        self.cautious.as_ref().map_or(Ok(()), Cautious::validate)
     }
 
     /// Whether tokens are drawn from the policy itself, untouched.
@@ -75,13 +82,25 @@ impl Sampling {
     }
 
     /// Draws a token id; `banned` is never drawn. `scratch` is kept by the caller so that a step
-    /// allocates nothing.
+    /// allocates nothing. A token alone is never [cautious](Self::cautious).
     pub fn sample(
         &self,
         logits: &[f32],
         banned: Option<u32>,
         rng: &mut Rng,
         scratch: &mut Vec<(u32, f32)>,
+    ) -> Result<u32, SamplingError> {
+        let likeliest = self.warp(logits, banned, scratch)?;
+        Ok(self.draw(likeliest, rng, scratch))
+    }
+
+    /// Fills `candidates` with the ids that may be drawn and their weights, and returns the
+    /// likeliest id; with temperature 0 it is the only one.
+    pub(crate) fn warp(
+        &self,
+        logits: &[f32],
+        banned: Option<u32>,
+        candidates: &mut Vec<(u32, f32)>,
     ) -> Result<u32, SamplingError> {
         let allowed = |id: usize| banned.is_none_or(|b| b as usize != id);
         let (mut best, mut max) = (None, f32::NEG_INFINITY);
@@ -96,33 +115,39 @@ impl Sampling {
         let Some(best) = best.filter(|_| max.is_finite()) else {
             return Err(SamplingError::NotFinite);
         };
+        candidates.clear();
         if self.temperature == 0.0 {
+            candidates.push((best, 1.0));
             return Ok(best);
         }
-        scratch.clear();
         let inverse = 1.0 / self.temperature;
-        scratch.extend(
+        candidates.extend(
             logits
                 .iter()
                 .enumerate()
                 .filter(|(id, _)| allowed(*id))
                 .map(|(id, x)| (id as u32, ((x - max) * inverse).exp())),
         );
-        self.filter(scratch);
-        let total: f64 = scratch.iter().map(|c| c.1 as f64).sum();
+        self.filter(candidates);
+        Ok(best)
+    }
+
+    /// Draws from candidates; greedy takes the likeliest and no random number.
+    pub(crate) fn draw(&self, likeliest: u32, rng: &mut Rng, candidates: &[(u32, f32)]) -> u32 {
+        if self.temperature == 0.0 {
+            return likeliest;
+        }
+        let total: f64 = candidates.iter().map(|c| c.1 as f64).sum();
         let mut left = rng.uniform() * total;
-        for &(id, p) in scratch.iter() {
+        for &(id, p) in candidates {
             left -= p as f64;
             if left < 0.0 {
-                return Ok(id);
+                return id;
             }
         }
         // Rounding left a sliver: the last token with any mass.
-        Ok(scratch
-            .iter()
-            .rev()
-            .find(|c| c.1 > 0.0)
-            .map_or(best, |c| c.0))
+        let last = candidates.iter().rev().find(|c| c.1 > 0.0);
+        last.map_or(likeliest, |c| c.0)
     }
 
     /// Applies top-k, top-p and min-p to `(id, weight)`; the largest weight is 1.

@@ -127,8 +127,8 @@ impl<'a, F: Feed> Worker<'a, F> {
             self.drop_unwanted();
             steps.clear();
             steps.extend(self.rows.iter().filter_map(|r| {
-                let token = r.row.last()?;
-                let position = r.task.request().prompt.len() + r.row.len() - 1;
+                let (at, token) = r.row.next()?;
+                let position = r.task.request().prompt.len() + at;
                 Some(Step {
                     slot: r.slot,
                     position,

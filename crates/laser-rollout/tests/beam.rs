@@ -113,6 +113,7 @@ fn width_one_is_greedy_decoding_to_the_last_bit() {
         stop: s.stop.clone(),
         self_reward_token: s.self_reward_token,
         self_reward_position: s.self_reward_position,
+        punctuation: Vec::new(),
     };
     let requests: Vec<Request> = prompts()
         .into_iter()

@@ -86,6 +86,7 @@ fn ask(
         top_p: settings.top_p,
         top_k: settings.top_k,
         min_p: settings.min_p,
+        cautious: None,
     };
     let seed = settings.seed.unwrap_or_else(fresh_seed);
     let samples = settings.vote.map_or(settings.n, |v| v.samples);

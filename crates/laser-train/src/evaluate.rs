@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use laser_rl::{
-    Calibration, EvalOptions, Evaluation, Judged, Sample, SecondTurn, calibration,
+    Calibration, Estimate, EvalOptions, Evaluation, Judged, Sample, SecondTurn, calibration,
     evaluate as metrics, pooled_mean,
 };
-use laser_rollout::Sampling;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -43,6 +42,9 @@ pub struct SampleRow {
     pub advantage: Option<f32>,
     /// Tokens.
     pub length: usize,
+    /// Tokens that were drawn for it, where that is more than it has: with cautious sampling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<usize>,
     /// `stop` or `length`.
     pub finish: String,
 }
@@ -62,6 +64,7 @@ impl SampleRow {
             self_certainty: l.response.self_certainty,
             advantage,
             length: l.response.ids.len(),
+            drawn: Some(l.response.drawn).filter(|n| *n > l.response.ids.len()),
             finish: l.response.finish.as_str().into(),
         }
     }
@@ -105,14 +108,27 @@ pub fn evaluate(groups: Vec<Vec<SampleRow>>, options: &EvalOptions) -> EvalResul
         .iter()
         .flat_map(laser_rl::Problem::judged)
         .collect();
+    let mut metrics = metrics(&problems, options);
+    metrics.drawn_tokens = drawn_tokens(&groups, options);
     EvalResult {
         groups: groups.iter().map(Vec::len).collect(),
-        metrics: metrics(&problems, options),
+        metrics,
         calibration: calibration(&judged, options.bins),
         rows: groups.into_iter().flatten().collect(),
         losses: Vec::new(),
         turns: Vec::new(),
     }
+}
+
+/// Mean number of tokens drawn for a response, where that is more than the responses have.
+fn drawn_tokens(groups: &[Vec<SampleRow>], options: &EvalOptions) -> Option<Estimate> {
+    let any = groups.iter().flatten().any(|r| r.drawn.is_some());
+    let of = |group: &Vec<SampleRow>| {
+        let drawn = group.iter().map(|r| r.drawn.unwrap_or(r.length));
+        (drawn.sum::<usize>() as f64, group.len())
+    };
+    let sums: Vec<(f64, usize)> = groups.iter().map(of).collect();
+    any.then(|| pooled_mean(&sums, options.bootstrap, options.seed))
 }
 
 impl EvalResult {
@@ -155,7 +171,12 @@ impl Trainer {
         let is_asked = |p: &&Problem| !p.gold.is_empty();
         let asked: Vec<Problem> = problems.iter().filter(is_asked).cloned().collect();
         let seed = Stream::Test.seed(self.recipe.seed);
-        let answered = self.respond(&asked, samples, [seed, 0], Sampling::default())?;
+        let answered = self.respond(
+            &asked,
+            samples,
+            [seed, 0],
+            self.recipe.evaluation.sampling(),
+        )?;
         let second = match &self.recipe.correction {
             Some(c) if !self.recipe.is_supervised() => {
                 self.second_attempts(c, &asked, &answered, [seed, 0])?
@@ -195,6 +216,7 @@ impl Trainer {
         EvalOptions {
             ks: e.ks.iter().copied().filter(|k| *k <= samples).collect(),
             bootstrap: e.bootstrap,
+            borda_powers: e.borda.clone(),
             ..EvalOptions::default()
         }
     }

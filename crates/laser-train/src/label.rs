@@ -7,6 +7,7 @@ use laser_rollout::Response;
 use laser_verify::{Verdict, Verifier};
 
 use crate::TrainError;
+use crate::gold::GoldAnswer;
 use crate::tasks::{Problem, task};
 use laser_model::Text;
 
@@ -47,6 +48,8 @@ pub(crate) struct Labelled {
     pub rows: TokenRows,
     /// What a step learns from it, the self-reward's loss aside.
     pub learns: Learns,
+    /// The gold answer in the place of its own, where a recipe reads it.
+    pub gold: Option<GoldAnswer>,
 }
 
 /// What a response learns from.
@@ -149,6 +152,7 @@ impl Labelled {
             aside: 0,
             judgements: [0; 2],
             learns: Learns::default(),
+            gold: None,
         }
     }
 
@@ -238,6 +242,7 @@ mod tests {
             finish,
             self_logprob: None,
             self_certainty: None,
+            drawn: 0,
         };
         let l = label(&text, &problem, vec![response]).unwrap().remove(0);
         (l.correct, l.extracted)

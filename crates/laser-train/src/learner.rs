@@ -20,6 +20,7 @@ use crate::beside::Beside;
 use crate::files::folder_atomically;
 use crate::model_files::{Adapt, ModelFiles, Source};
 use crate::optimizer::Moments;
+use crate::punctuation::punctuation;
 use crate::recipe::{Model, Optimizer, Save};
 use crate::save::{check_weights, write_model};
 
@@ -160,6 +161,7 @@ impl Learner {
             stop: self.eos.clone(),
             self_reward_token: None,
             self_reward_position: SelfRewardPosition::default(),
+            punctuation: punctuation(&self.text),
         }
     }
 

@@ -17,6 +17,7 @@ mod evaluate;
 mod export;
 mod files;
 mod folder;
+mod gold;
 mod guide;
 mod hint;
 mod imitate;
@@ -30,6 +31,7 @@ mod observer;
 mod optimizer;
 mod plan;
 mod problems;
+mod punctuation;
 mod recipe;
 mod reference;
 mod replay;
@@ -60,9 +62,9 @@ pub use optimizer::Moments;
 pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
     About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, GuideModel, Kl, KlPlace, LearningRate,
-    LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind, Policy,
-    PrefixSettings, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule, SelfRewardLoss,
-    SelfRewarding, Supervised, WarmStart, built_in,
+    LikelihoodReward, LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind,
+    Policy, PrefixSettings, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule,
+    SelfRewardLoss, SelfRewarding, Supervised, WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

@@ -25,6 +25,7 @@ use crate::TrainError;
 use crate::imitate::end_token;
 use crate::model_files::{Adapt, Source, resolve};
 use crate::problems::encode;
+use crate::punctuation::punctuation;
 pub use beam::BeamSettings;
 pub use candidates::{Candidate, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, best_candidate};
 pub use input::InputError;
@@ -197,6 +198,7 @@ impl LanguageModel {
             stop: self.eos.clone(),
             self_reward_token: token.map(|t| t.token_id),
             self_reward_position: token.map(|t| t.position).unwrap_or_default(),
+            punctuation: punctuation(&self.text),
         }
     }
 

@@ -9,6 +9,7 @@ use laser_data::{Chat, Data, LoadReport, Settings, Wanted};
 use laser_model::{Message, ModelError, Text};
 
 use crate::TrainError;
+use crate::gold::room;
 use crate::label::FILES;
 use crate::recipe::{QUESTION, Recipe};
 use crate::tasks::split::fnv1a;
@@ -416,7 +417,11 @@ fn needed(
         }
         _ => 0,
     };
-    Ok(prompt + written.max(response) + second)
+    let gold = match (&p.answer, &recipe.likelihood) {
+        (Some(gold), Some(likelihood)) => room(text, likelihood, gold)?,
+        _ => 0,
+    };
+    Ok(prompt + written.max(response + gold) + second)
 }
 
 /// What the model reads.

@@ -6,6 +6,7 @@ mod correction;
 mod distillation;
 mod guide;
 mod layers;
+mod likelihood;
 mod lora;
 mod methods;
 mod preference;
@@ -23,7 +24,7 @@ use laser_rl::{
     AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Preference,
     Shaping, SupervisedLoss, TokenReward,
 };
-use laser_rollout::Sampling;
+use laser_rollout::{Cautious, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -35,6 +36,7 @@ pub use distillation::SelfDistillation;
 pub use guide::GuideModel;
 pub use layers::{BUILT_IN, built_in};
 use layers::{layers, merge};
+pub use likelihood::LikelihoodReward;
 pub use lora::LoraSettings;
 pub use prefix::PrefixSettings;
 pub use regularizers::{Critic, EntropyBonus, Kl, KlPlace, ReferenceKind};
@@ -103,6 +105,9 @@ pub struct Recipe {
     pub preference: Option<Preference>,
     /// A further model that rates tokens.
     pub guide: GuideModel,
+    /// A reward that is the likelihood of the gold answer; absent: none, and no pass for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<LikelihoodReward>,
     /// LaSeR.
     pub self_reward: SelfRewarding,
     /// Of the training, after a warm start if there is one.
@@ -230,6 +235,16 @@ pub struct Policy {
     /// pass for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub importance: Option<ImportanceWeights>,
+}
+
+impl Evaluation {
+    /// How tests sample.
+    pub fn sampling(&self) -> Sampling {
+        Sampling {
+            cautious: self.cautious,
+            ..Sampling::default()
+        }
+    }
 }
 
 impl Policy {
@@ -365,6 +380,12 @@ pub struct Evaluation {
     /// Tests during training in a row without a better value of `save.best` after which training
     /// ends early; 0 never ends it.
     pub patience: u64,
+    /// Tests try several continuations where the model is unsure; absent: no.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cautious: Option<Cautious>,
+    /// Powers of Borda votes over the self-certainty, beside the usual one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub borda: Vec<f64>,
 }
 
 /// What is written when.
@@ -422,6 +443,7 @@ impl Default for Recipe {
             critic: Critic::default(),
             preference: None,
             guide: GuideModel::default(),
+            likelihood: None,
             self_reward: SelfRewarding::default(),
             optimizer: Optimizer::default(),
             evaluation: Evaluation::default(),
@@ -540,6 +562,8 @@ impl Default for Evaluation {
             every: 50,
             quick_problems: 64,
             patience: 0,
+            cautious: None,
+            borda: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod advantages;
 mod continuations;
 mod correct;
 mod distill;
+mod likelihood;
 mod measure;
 mod pairs;
 mod prepare;
@@ -33,7 +34,8 @@ use crate::critic::ValueHead;
 use crate::files::decimal;
 use crate::label::{Labelled, Learns};
 use crate::recipe::{
-    KlPlace, LearningRate, Recipe, ReferenceKind, SelfDistillation, SelfRewardLoss,
+    KlPlace, LearningRate, LikelihoodReward, Recipe, ReferenceKind, SelfDistillation,
+    SelfRewardLoss,
 };
 use crate::self_judge::Questioned;
 use crate::tasks::Problem;
@@ -77,6 +79,8 @@ struct Sums {
     self_reward: f64,
     /// Of a recipe that learns from pairs; its loss is the policy's too.
     pairs: PairSums,
+    /// The loss on the gold answers.
+    answers: f64,
     entropy: f64,
     rows: usize,
     /// Largest difference between a sampled and a recomputed log-probability before the first
@@ -107,6 +111,7 @@ impl Trainer {
         let started = Instant::now();
         let mut prepared = self.prepare(step, &mut rollout.answered)?;
         prepared.routed = self.route(&rollout.problems, &mut rollout.answered)?;
+        self.read_answers(step, &rollout.problems, &mut rollout.answered)?;
         let warm_up = WarmUp {
             reasoning: r.self_reward.reasoning_warmup,
             self_reward: r.self_reward.mix_warmup,
@@ -148,6 +153,7 @@ impl Trainer {
                     }
                     None => self.accumulate(step, update, &weights, active, &mut sums)?,
                 }
+                self.accumulate_answers(step, update, &mut sums)?;
                 // Before the policy's update: a step changes both or neither.
                 if let Some(norm) = self.value_head.as_ref().map(ValueHead::norm)
                     && !norm.is_finite()
@@ -555,10 +561,16 @@ fn shares(groups: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// Tokens of each response that carry policy loss, or a teacher's in its place.
 fn carrying<'l>(recipe: &Recipe, responses: impl Iterator<Item = &'l Labelled>) -> Vec<usize> {
+    let likelihood = recipe.likelihood.as_ref();
+    let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
+    let tokens = |l: &Labelled| match &l.gold {
+        Some(gold) if spared => gold.cut,
+        _ => l.response.ids.len(),
+    };
     let (lengths, finished): (Vec<usize>, Vec<bool>) = responses
         .map(|l| match l.learns {
             Learns::Nothing => (0, l.response.finished()),
-            Learns::Policy | Learns::Teacher(_) => (l.response.ids.len(), l.response.finished()),
+            Learns::Policy | Learns::Teacher(_) => (tokens(l), l.response.finished()),
         })
         .unzip();
     match recipe.policy.overlong_filter {

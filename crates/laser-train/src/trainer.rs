@@ -21,6 +21,7 @@ use crate::learner::{Learner, LearnerSettings};
 use crate::memory::MemoryPlan;
 use crate::model_files::{Adapt, Source};
 use crate::problems::Problems;
+use crate::punctuation::punctuation;
 use crate::recipe::{CRef, Measure, Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
@@ -206,6 +207,7 @@ impl Trainer {
             stop: self.learner.eos.clone(),
             self_reward_token: self.zc,
             self_reward_position: self.recipe.self_reward.position,
+            punctuation: punctuation(&self.learner.text),
         }
     }
 

@@ -28,7 +28,12 @@ fn documented(section: &str) -> Keys {
 
 /// Recipes that between them write every key.
 const RUNS: &[&[&str]] = &[
-    &["policy.mini_batches=2", "rollout.views=2"],
+    &[
+        "policy.mini_batches=2",
+        "rollout.views=2",
+        "evaluation.cautious={}",
+        "evaluation.borda=[0.3]",
+    ],
     &[
         "rollout.refills=1",
         "policy.shaping=[{preference_as_reward={of='self_reward'}}]",
@@ -37,6 +42,7 @@ const RUNS: &[&[&str]] = &[
         "reward=[{part='verifier'},{part='format'},{part='self_judge',name='format-2',weight=0,prompt='{{ response }}?',max_tokens=2}]",
     ],
     &["correction.instruction='?'", "model.context=64"],
+    &["likelihood={}"],
     &[
         "policy.advantage=no_baseline",
         "critic.coefficient=0.5",
@@ -110,6 +116,8 @@ fn every_key_that_a_run_writes_is_documented_and_the_reverse() {
     // Only where there are more subsets of k than are counted one by one.
     assert!(evals.insert("sampling_error".into()));
     assert_eq!(evals, documented("evals.jsonl"));
+    // Training never draws more than it keeps.
+    assert!(samples.insert("drawn".into()));
     assert_eq!(samples, documented("samples/step-N.jsonl"));
 }
 

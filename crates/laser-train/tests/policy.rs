@@ -149,6 +149,15 @@ const VARIANTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "likelihood",
+        &[
+            "likelihood={}",
+            "policy.advantage=rloo",
+            "policy.aggregation=sequence_mean_token_sum",
+            "policy.mini_batches=2",
+        ],
+    ),
+    (
         "hidden_reward",
         &["policy.credit=[{hidden_reward={p=0.5,threshold={least_mean=1}}}]"],
     ),
@@ -168,6 +177,10 @@ const VARIANTS: &[(&str, &[&str])] = &[
         &[
             "reward=[{part='verifier'},{part='self_judge',prompt='{{ prompt }}{{ response }}?',max_tokens=4,temperature=1}]",
         ],
+    ),
+    (
+        "jepo",
+        &["likelihood={kind='jepo'}", "policy.advantage=no_baseline"],
     ),
     (
         "win_rate",

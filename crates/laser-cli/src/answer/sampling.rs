@@ -1,7 +1,7 @@
 //! How a model samples.
 
 use laser_model::GenerationDefaults;
-use laser_rollout::{Sampling, SamplingError};
+use laser_rollout::{Cautious, Sampling, SamplingError};
 use laser_train::BeamSettings;
 
 use crate::BadInput;
@@ -36,6 +36,10 @@ pub struct SamplingArgs {
     /// Always take the likeliest token
     #[arg(long, conflicts_with = "defaults")]
     greedy: bool,
+    /// Where the model is unsure, try up to 10 continuations to the next punctuation and keep the
+    /// one of the least perplexity (cautious next token prediction)
+    #[arg(long, conflicts_with = "greedy")]
+    cautious: bool,
     /// Where the settings above come from if they are not given
     #[arg(long, value_enum, default_value = "policy")]
     defaults: Defaults,
@@ -53,7 +57,7 @@ pub struct BeamArgs {
         long,
         value_name = "WIDTH",
         value_parser = clap::value_parser!(u32).range(1..=1024),
-        conflicts_with_all = ["temperature", "top_p", "top_k", "min_p", "greedy", "defaults", "seed", "n"]
+        conflicts_with_all = ["temperature", "top_p", "top_k", "min_p", "greedy", "cautious", "defaults", "seed", "n"]
     )]
     beam: Option<u32>,
     /// Beams are compared by their log-probability / length^A; 0 prefers short responses
@@ -138,6 +142,7 @@ impl SamplingArgs {
             top_p: self.top_p.unwrap_or(base.top_p),
             top_k: self.top_k.unwrap_or(base.top_k),
             min_p: self.min_p.unwrap_or(base.min_p),
+            cautious: self.cautious.then(Cautious::default),
         };
         sampling.validate().map_err(|e| {
             BadInput(match e {
@@ -156,6 +161,7 @@ const GREEDY: Sampling = Sampling {
     top_p: 1.0,
     top_k: 0,
     min_p: 0.0,
+    cautious: None,
 };
 
 /// What a `generation_config.json` says; without `do_sample` it is greedy, as in transformers.
@@ -167,6 +173,7 @@ fn of_makers(model: &GenerationDefaults) -> Sampling {
             top_p: model.top_p.map_or(usual.top_p, |p| p as f32),
             top_k: model.top_k.unwrap_or(usual.top_k),
             min_p: usual.min_p,
+            cautious: None,
         },
         _ => GREEDY,
     }
@@ -192,6 +199,9 @@ pub fn words(s: &Sampling) -> String {
         if value != off {
             words += &format!(", {name} {value}");
         }
+    }
+    if let Some(cautious) = &s.cautious {
+        words += &format!(", cautious with up to {} trials", cautious.max_trials);
     }
     words
 }
@@ -225,6 +235,11 @@ mod tests {
         let makers = sampling(&["--defaults", "model", "--top-k", "5"]).unwrap();
         assert_eq!(words(&makers), "temperature 0.6, top-p 0.95, top-k 5");
         assert_eq!(of_makers(&GenerationDefaults::default()), GREEDY);
+        let cautious = sampling(&["--cautious", "--top-p", "0.9"]).unwrap();
+        assert_eq!(
+            words(&cautious),
+            "temperature 1, top-p 0.9, cautious with up to 10 trials"
+        );
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Asked {
                 Some(n) => n as usize,
                 None => tests.map_or(EvalOptions::default().bootstrap, |t| t.bootstrap),
             },
+            borda_powers: tests.map_or(Vec::new(), |t| t.borda.clone()),
             ..EvalOptions::default()
         };
         let mut set = match recipe {

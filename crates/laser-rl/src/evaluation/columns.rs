@@ -18,6 +18,8 @@ pub(super) enum Place {
     Accuracy,
     At(fn(&mut Evaluation) -> &mut BTreeMap<usize, Estimate>, usize),
     Adaptive(fn(&mut AdaptiveAt) -> &mut Estimate, usize),
+    /// Of a power of the Borda vote, and k.
+    Borda(f64, usize),
 }
 
 impl Place {
@@ -26,6 +28,11 @@ impl Place {
             Self::Accuracy => e.accuracy = estimate,
             Self::At(map, k) => drop(map(e).insert(k, estimate)),
             Self::Adaptive(part, k) => *part(e.adaptive_at.entry(k).or_default()) = estimate,
+            Self::Borda(power, k) => {
+                let by_power = &mut e.self_certainty_borda_by_power;
+                let at = by_power.entry(power.to_string()).or_default();
+                at.insert(k, estimate);
+            }
         }
     }
 }
@@ -42,13 +49,18 @@ pub struct AdaptiveAt {
     pub agreement: Estimate,
 }
 
+/// By k, what every selection of each problem comes to.
+type ByK = BTreeMap<usize, Vec<Option<AtK>>>;
+
 /// What every selection at every k comes to on every problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selections {
     /// By k, of each problem, with the score; `None` where it has fewer than k samples.
-    pub by_score: BTreeMap<usize, Vec<Option<AtK>>>,
+    pub by_score: ByK,
     /// The same with the self-certainty in the score's place; `None` where nothing has one.
-    by_certainty: Option<BTreeMap<usize, Vec<Option<AtK>>>>,
+    by_certainty: Option<ByK>,
+    /// The same with each of the further powers of the Borda vote.
+    by_power: Vec<(f64, ByK)>,
     adaptive: BTreeMap<usize, Vec<Option<[f64; 3]>>>,
     scored: bool,
 }
@@ -56,7 +68,9 @@ pub struct Selections {
 impl Selections {
     /// Selects. The same problems, options and seed give the same.
     pub fn new(problems: &[Problem], opts: &EvalOptions) -> Self {
-        let at = |answers: &dyn Fn(&Problem) -> Vec<Answer<'_>>| -> BTreeMap<usize, Vec<_>> {
+        let with = |answers: &dyn Fn(&Problem) -> Vec<Answer<'_>>,
+                    rules: &VoteRules|
+         -> BTreeMap<usize, Vec<_>> {
             // Without problems, every k is still there.
             let mut all: BTreeMap<usize, Vec<_>> =
                 opts.ks.iter().map(|k| (*k, Vec::new())).collect();
@@ -64,7 +78,7 @@ impl Selections {
                 let answers = answers(problem);
                 let seed = Rng::from_words(&[opts.seed, p as u64]).next_u64();
                 for (&k, results) in &mut all {
-                    results.push(at_k(&answers, k, &opts.rules, seed));
+                    results.push(at_k(&answers, k, rules, seed));
                 }
             }
             all
@@ -85,10 +99,19 @@ impl Selections {
             let used = problems.iter().map(|p| adaptive(&p.answers(), &rule, opts));
             (k, used.collect())
         });
+        let of_power = |&power: &f64| {
+            let rules = VoteRules {
+                borda_power: power,
+                ..opts.rules
+            };
+            (power, with(&|p| p.scored(|s| s.self_certainty), &rules))
+        };
+        let powers = opts.borda_powers.iter().filter(|_| certain);
         Selections {
             adaptive: adaptive.collect(),
-            by_score: at(&Problem::answers),
-            by_certainty: certain.then(|| at(&|p| p.scored(|s| s.self_certainty))),
+            by_score: with(&Problem::answers, &opts.rules),
+            by_certainty: certain.then(|| with(&|p| p.scored(|s| s.self_certainty), &opts.rules)),
+            by_power: powers.map(of_power).collect(),
             scored,
         }
     }
@@ -124,6 +147,12 @@ impl Selections {
         for (&k, results) in self.by_certainty.iter().flatten() {
             add(k, results, &by_certainty);
         }
+        for (power, by_k) in &self.by_power {
+            for (&k, results) in by_k {
+                let values = results.iter().map(|r| r.as_ref().map(|r| r.borda));
+                columns.push((Place::Borda(*power, k), values.collect()));
+            }
+        }
         let parts: [fn(&mut AdaptiveAt) -> &mut Estimate; 3] = [
             |a| &mut a.accuracy,
             |a| &mut a.samples,
@@ -143,7 +172,8 @@ impl Selections {
         let mut errors = BTreeMap::new();
         let scores = self.by_score.iter();
         let certainties = self.by_certainty.iter().flatten();
-        for (&k, results) in scores.chain(certainties) {
+        let powers = self.by_power.iter().flat_map(|(_, by_k)| by_k);
+        for (&k, results) in scores.chain(certainties).chain(powers) {
             let measured = results.iter().flatten().count() as f64;
             let of = |error: fn(&AtK) -> f64| {
                 let squares: f64 = results.iter().flatten().map(|r| error(r).powi(2)).sum();

@@ -235,6 +235,7 @@ impl<'a> Search<'a> {
             },
             self_logprob,
             self_certainty: Some(((beam.certainty + row.certainty()) / self.length as f64) as f32),
+            drawn: beam.ids.len() + 1,
         };
         let hypothesis = Hypothesis { response, score };
         let found = Found {

@@ -269,6 +269,7 @@ mod tests {
                 stop: vec![],
                 self_reward_token: None,
                 self_reward_position: SelfRewardPosition::AfterEos,
+                punctuation: vec![],
             },
             top_logprobs: 0,
             client,

@@ -172,6 +172,7 @@ mod tests {
                 stop: vec![],
                 self_reward_token: None,
                 self_reward_position: SelfRewardPosition::AfterEos,
+                punctuation: vec![],
             },
             top_logprobs: 0,
             client: 0,

@@ -37,5 +37,6 @@ pub fn generation() -> Generation {
         stop: (0..48).chain([763]).collect(),
         self_reward_token: Some(ZC),
         self_reward_position: SelfRewardPosition::AfterEos,
+        punctuation: Vec::new(),
     }
 }

@@ -256,6 +256,27 @@ pub const METHODS: &[About] = &[
         "a guide model; passes of it and of the base model; a value head",
     ),
     method(
+        "likelihood",
+        "reward, loss",
+        "arXiv 2602.03979",
+        "the policy's likelihood of the gold answer after what a response thought",
+        "two passes of the policy over the gold answers",
+    ),
+    method(
+        "cntp",
+        "sampler",
+        "arXiv 2507.03038",
+        "tests try several continuations where the model is unsure",
+        "an unused token; several times the tokens in tests",
+    ),
+    method(
+        "self_certainty",
+        "selection",
+        "arXiv 2502.18581",
+        "Borda votes over the certainty of the model's own distributions, in tests",
+        "",
+    ),
+    method(
         "laser_mix",
         "loss, advantage",
         LASER,

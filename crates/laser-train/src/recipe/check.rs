@@ -109,7 +109,7 @@ impl Recipe {
             return fail("rollout.sampling", String::from("{…}"), &e.to_string());
         }
         if !self.rollout.sampling.is_on_policy() {
-            let problem = "training needs samples of the policy itself: temperature = 1, top_p = 1, top_k = 0, min_p = 0";
+            let problem = "training needs samples of the policy itself: temperature = 1, top_p = 1, top_k = 0, min_p = 0, and no cautious; tests may have evaluation.cautious";
             return fail("rollout.sampling", String::from("{…}"), problem);
         }
         c.number(
@@ -203,6 +203,17 @@ impl Recipe {
             );
             return fail("evaluation.ks", format!("{:?}", e.ks), &problem);
         }
+        if let Err(error) = e.sampling().validate() {
+            return fail(
+                "evaluation.cautious",
+                String::from("{…}"),
+                &error.to_string(),
+            );
+        }
+        for &power in &e.borda {
+            let problem = "must not be negative; 0 is the majority vote";
+            c.number("evaluation.borda", power, power >= 0.0, problem)?;
+        }
         if e.every > 0 {
             c.at_least("evaluation.quick_problems", e.quick_problems as u64, 1)?;
         }
@@ -249,14 +260,19 @@ impl Recipe {
                     &problem,
                 );
             }
-            let needed = self.longest_task(longest.prompt);
+            let (mut needed, mut what) = (self.longest_task(longest.prompt), "");
+            if self.correction.is_some() {
+                what = ", in both turns,";
+            }
+            if let Some(likelihood) = &self.likelihood {
+                let (mark, close) = likelihood.form(false);
+                let around = mark.chars().count() + close.chars().count().max(1);
+                needed += longest.answer + around;
+                what = ", and the gold answers behind them,";
+            }
             if needed > m.context {
                 let problem = format!(
-                    "prompts and rollout.max_new_tokens together{} take up to {needed} tokens",
-                    match self.correction {
-                        Some(_) => ", in both turns,",
-                        None => "",
-                    }
+                    "prompts and rollout.max_new_tokens{what} together take up to {needed} tokens"
                 );
                 return fail("model.context", m.context.to_string(), &problem);
             }
@@ -414,6 +430,7 @@ impl Recipe {
         self.check_methods(c)?;
         self.check_correction(c)?;
         self.check_distillation(c)?;
+        self.check_likelihood(c)?;
         if let Some(w) = self.policy.importance {
             let ok = match w.bound {
                 RatioBound::Truncate { max } => max > 0.0 && max.is_finite(),

@@ -7,7 +7,7 @@ use laser_rl::{
 use super::carrying;
 use super::rivals::Rivals;
 use crate::label::Labelled;
-use crate::recipe::Recipe;
+use crate::recipe::{LikelihoodReward, Recipe};
 use crate::trainer::{Answered, Trainer};
 
 /// Tokens of a step whose advantage is another than that of their response.
@@ -51,7 +51,9 @@ impl Trainer {
             }
         }
         let mut credited = Credited::default();
-        if r.policy.credit.is_empty() {
+        let likelihood = r.likelihood.as_ref();
+        let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
+        if r.policy.credit.is_empty() && !spared {
             return (advantages, credited);
         }
         let (mut tokens, mut carrying) = (Vec::new(), Vec::new());
@@ -72,7 +74,10 @@ impl Trainer {
             }));
         }
         let responses = answered.iter_mut().flat_map(|(_, group)| group);
-        for ((l, row), carrying) in responses.zip(tokens).zip(carrying) {
+        for ((l, mut row), carrying) in responses.zip(tokens).zip(carrying) {
+            if let Some(gold) = l.gold.as_ref().filter(|_| spared) {
+                row[gold.cut..].fill(0.0);
+            }
             (l.rows.advantages, l.rows.carrying) = (row, carrying);
         }
         (advantages, credited)
@@ -93,6 +98,11 @@ impl Trainer {
         let mut rewards: Vec<Vec<f32>> = groups
             .map(|(_, group)| group.iter().map(total).collect())
             .collect();
+        if let Some(likelihood) = &r.likelihood {
+            for ((_, group), rewards) in answered.iter().zip(&mut rewards) {
+                likelihood.apply(group, rewards);
+            }
+        }
         let stage_one = r.correction.as_ref().is_some_and(|c| c.in_stage_one(step));
         for shaping in &r.policy.shaping {
             let waits =

@@ -128,6 +128,10 @@ impl Trainer {
                 put("distillation/weight_max", json!(largest));
             }
         }
+        if let Some(likelihood) = &recipe.likelihood {
+            likelihood.measure(groups, sums.answers / updates, &mut m);
+        }
+        let mut put = |key: &str, value: Value| m.insert(key.into(), value);
         if recipe.entropy.active() {
             put(
                 "policy/entropy_coefficient",

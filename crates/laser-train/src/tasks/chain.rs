@@ -114,6 +114,7 @@ pub(super) fn max_chars(steps: u32) -> MaxChars {
     MaxChars {
         prompt: 3 * steps + 3,
         solution: 9 * steps + 3,
+        answer: 2,
     }
 }
 

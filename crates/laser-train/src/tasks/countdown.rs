@@ -46,6 +46,7 @@ impl Task for Countdown {
         MaxChars {
             prompt: 3 * (steps + 1) + 3,
             solution: 9 * steps + 3,
+            answer: 2,
         }
     }
 

@@ -82,12 +82,14 @@ impl Mixture {
         let none = MaxChars {
             prompt: 0,
             solution: 0,
+            answer: 0,
         };
         self.parts.iter().fold(none, |longest, part| {
             let chars = part.task.max_chars(part.steps.1);
             MaxChars {
                 prompt: longest.prompt.max(chars.prompt),
                 solution: longest.solution.max(chars.solution),
+                answer: longest.answer.max(chars.answer),
             }
         })
     }

@@ -85,6 +85,8 @@ pub struct MaxChars {
     pub prompt: usize,
     /// Length of the solution, without the end-of-sequence token.
     pub solution: usize,
+    /// Length of the answer alone.
+    pub answer: usize,
 }
 
 /// A kind of problem: how it is made, and how a response to it is labelled.

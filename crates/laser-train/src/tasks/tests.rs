@@ -47,6 +47,7 @@ fn problems_are_in_the_alphabet_and_within_their_length_and_steps() {
         let longest = task.max_chars(difficulty.steps);
         assert!(problem.prompt.len() <= longest.prompt, "{problem:?}");
         assert!(problem.solution.len() <= longest.solution, "{problem:?}");
+        assert!(problem.gold.len() <= longest.answer, "{problem:?}");
         let text = problem.prompt.clone() + &problem.solution;
         assert!(text.chars().all(|c| ALPHABET.contains(c)), "{problem:?}");
         let steps = problem.solution.matches(';').count();

@@ -59,6 +59,36 @@ fn the_self_certainty_selects_and_ranks_on_its_own() {
 }
 
 #[test]
+fn a_borda_vote_of_power_0_is_the_majority_and_of_a_large_one_the_most_certain() {
+    let p = problems(&[
+        &[
+            ("5", None, Some(3.0)),
+            ("7", None, Some(2.0)),
+            ("7", None, Some(1.0)),
+        ],
+        &[
+            ("7", None, Some(1.0)),
+            ("7", None, Some(2.0)),
+            ("5", None, Some(0.5)),
+        ],
+    ]);
+    let mut opts = options(&[1, 3]);
+    opts.borda_powers = vec![0.0, 0.5, 9.0];
+    let e = evaluate(&p, &opts);
+    let by = &e.self_certainty_borda_by_power;
+    assert_eq!(by.keys().collect::<Vec<_>>(), ["0", "0.5", "9"]);
+    assert_eq!(by["0"], e.maj_at);
+    assert_eq!(by["0.5"], e.self_certainty_borda_at);
+    assert_eq!(by["9"][&3], e.self_certainty_at[&3]);
+    assert_ne!(by["0"][&3].value, by["9"][&3].value);
+    assert!(
+        evaluate(&p, &options(&[3]))
+            .self_certainty_borda_by_power
+            .is_empty()
+    );
+}
+
+#[test]
 fn stopping_early_is_measured_on_every_run_of_k_samples() {
     // Two runs of four: unanimous, and a tie; the ninth sample is in none.
     let answers = ["7", "7", "7", "7", "5", "7", "7", "5", "7"];
