@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The table of methods in docs/results.md: recipes from the same base model of a seed, with the
+# The tables of methods in docs/results.md: recipes from the same base model of a seed, with the
 # same problems and number of steps, and what a step of each costs beside one of `grpo`. Run by hand:
 # a run takes two to five minutes on two cores, the costs about ten seconds a recipe on an idle machine.
 # Usage: bench/methods.sh runs SEED…    train what is not there yet, into runs/methods
@@ -16,12 +16,20 @@ what=$1
 shift
 out=${OUT:-$root/runs/methods}
 # `laser` makes the base model of a seed; `dpo` the guide of `tgdpo` and `rto`.
-read -ra recipes <<<"${RECIPES:-laser grpo tempo grpo_n grpo_lambda sar endogenous spo}"
+read -ra recipes <<<"${RECIPES:-laser grpo tempo thr tw_grpo pppo grpo_n sar co_reward par likelihood endogenous \
+    spo grpo_lambda self_correction rto ssr_zero diversity_or_precision sdpo srpo dpo cream tgdpo cntp self_certainty}"
 
-# The settings of a recipe beyond its file.
-settings() {
+# The options of a recipe beyond its file: the base model, and a guide where it needs one. Two recipes have a
+# warm start of their own.
+options() {
     local recipe=$1 seed=$2
-    [ "$recipe" = laser ] || echo "--base $out/laser-$seed/base"
+    case $recipe in
+    laser | diversity_or_precision | self_correction) ;;
+    *) echo "--base $out/laser-$seed/base" ;;
+    esac
+    case $recipe in
+    tgdpo | rto) echo "--set guide.path=$out/dpo-$seed/checkpoints/step-200" ;;
+    esac
 }
 
 if [ "$what" != table ] && [ -z "${LASER_BIN:-}" ]; then
@@ -36,7 +44,7 @@ runs)
             # What is done already stays; what was interrupted goes on where it was.
             [ -e "$dir/summary.json" ] && continue
             # shellcheck disable=SC2046
-            "$LASER_BIN" train "$recipe" --seed "$seed" --out "$dir" --resume $(settings "$recipe" "$seed") >&2
+            "$LASER_BIN" train "$recipe" --seed "$seed" --out "$dir" --resume $(options "$recipe" "$seed") >&2
         done
     done
     ;;
@@ -46,8 +54,8 @@ costs)
     for recipe in "${recipes[@]}"; do
         for name in grpo "$recipe"; do
             # shellcheck disable=SC2046
-            "$LASER_BIN" train "$name" --seed 1 --out "$out/costs/$recipe/$name" $(settings "$name" 1) \
-                --base "$out/laser-1/base" "${short[@]}" >&2
+            "$LASER_BIN" train "$name" --seed 1 --out "$out/costs/$recipe/$name" $(options "$name" 1) \
+                "${short[@]}" >&2
         done
     done
     ;;
