@@ -268,11 +268,11 @@ impl Recipe {
                 let (mark, close) = likelihood.form(false);
                 let around = mark.chars().count() + close.chars().count().max(1);
                 needed += longest.answer + around;
-                what = ", and the gold answers behind them,";
+                what = ", with the gold answers behind them,";
             }
             if needed > m.context {
                 let problem = format!(
-                    "prompts and rollout.max_new_tokens{what} together take up to {needed} tokens"
+                    "prompts and rollout.max_new_tokens together{what} take up to {needed} tokens"
                 );
                 return fail("model.context", m.context.to_string(), &problem);
             }

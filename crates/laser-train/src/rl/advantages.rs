@@ -4,8 +4,8 @@ use laser_rl::{
     AdvantageMix, ResponseView, batch_advantages, mix_advantages, soft_overlong_penalty,
 };
 
-use super::carrying;
 use super::rivals::Rivals;
+use super::update::carrying;
 use crate::label::Labelled;
 use crate::recipe::{LikelihoodReward, Recipe};
 use crate::trainer::{Answered, Trainer};

@@ -4,7 +4,8 @@ use laser_model::HeadGradient;
 use laser_rollout::score::{Sequence, micro_batches};
 use serde_json::{Map, Value, json};
 
-use super::{Group, Sums, diverged};
+use super::update::Sums;
+use super::{Group, diverged};
 use crate::TrainError;
 use crate::gold::GoldAnswer;
 use crate::label::Labelled;

@@ -3,9 +3,10 @@
 use laser_rl::{JudgeMetrics, Judged, explained_variance};
 use serde_json::{Map, Value, json};
 
+use super::Group;
 use super::advantages::shaped_reward;
 use super::prepare::Prepared;
-use super::{Group, Sums};
+use super::update::Sums;
 use crate::files::decimal;
 use crate::label::Labelled;
 use crate::recipe::SelfRewardLoss;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::advantages::view;
 use super::rivals::Rivals;
-use super::{Group, Sums, diverged};
+use super::update::Sums;
+use super::{Group, diverged};
 use crate::TrainError;
 use crate::label::Labelled;
 use crate::trainer::{Answered, Trainer};

@@ -7,7 +7,8 @@ use laser_rollout::score::{Sequence, micro_batches};
 
 use super::advantages::{shaped_reward, view};
 use super::distill::Routed;
-use super::{carrying, diverged};
+use super::diverged;
+use super::update::carrying;
 use crate::TrainError;
 use crate::label::Labelled;
 use crate::recipe::KlPlace;
