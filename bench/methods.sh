@@ -17,16 +17,21 @@ shift
 out=${OUT:-$root/runs/methods}
 # `laser` makes the base model of a seed; `dpo` the guide of `tgdpo` and `rto`.
 read -ra recipes <<<"${RECIPES:-laser grpo tempo thr tw_grpo pppo grpo_n sar co_reward par likelihood endogenous \
-    spo grpo_lambda self_correction rto ssr_zero diversity_or_precision sdpo srpo dpo cream tgdpo cntp self_certainty}"
+    spo grpo_lambda self_correction ssr_zero diversity_or_precision sdpo srpo dpo cream tgdpo rto cntp self_certainty}"
 
-# The options of a recipe beyond its file: the base model, and a guide where it needs one. Two recipes have a
-# warm start of their own.
-options() {
-    local recipe=$1 seed=$2
-    case $recipe in
-    laser | diversity_or_precision | self_correction) ;;
-    *) echo "--base $out/laser-$seed/base" ;;
+# The recipe whose run made the base model of a recipe. Three have a warm start of their own.
+base_of() {
+    case $1 in
+    laser | diversity_or_precision | self_correction) echo "$1" ;;
+    *) echo laser ;;
     esac
+}
+
+# The options of a recipe beyond its file: the base model, and a guide where it needs one.
+options() {
+    local recipe=$1 seed=$2 from
+    from=$(base_of "$recipe")
+    [ "$what$from" = "runs$recipe" ] || echo "--base $out/$from-$seed/base"
     case $recipe in
     tgdpo | rto) echo "--set guide.path=$out/dpo-$seed/checkpoints/step-200" ;;
     esac
