@@ -43,11 +43,16 @@ def spread(values, digits=3, sign=""):
 
 
 def summary(recipe, seed):
-    return json.loads((folder / f"{recipe}-{seed}" / "summary.json").read_text())["final"]
+    found = json.loads((folder / f"{recipe}-{seed}" / "summary.json").read_text())
+    # Of a run, or of an evaluation.
+    return found.get("final") or found["metrics"]
 
 
 def length(recipe, seed):
-    rows = lines(folder / f"{recipe}-{seed}" / "metrics.jsonl")
+    path = folder / f"{recipe}-{seed}" / "metrics.jsonl"
+    if not path.exists():
+        return None
+    rows = lines(path)
     return mean([r["rollout/length_mean"] for r in rows if "rollout/length_mean" in r][-20:])
 
 

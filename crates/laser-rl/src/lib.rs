@@ -11,12 +11,12 @@
 //! | [`reward`] | lengths of responses | parts of the reward that shape the length |
 //! | [`likelihood`] | log π of the gold answer after a response | its reward; the loss on the answer |
 //! | [`selection`] | rewards, what was truncated | which groups and responses to learn from |
+//! | [`token_reward`] | log π of a guide and of the base model | rewards of tokens |
 //! | [`shaping`] | the rewards of a step | other rewards: brevity, win rates, likelihoods |
 //! | [`advantage`] | the rewards of a group or batch | an advantage per response; whitening |
 //! | [`critic`] | rewards and values per token | GAE; the value loss and its gradient |
 //! | [`self_reward`] | log π(z_c) after the answer | the score, its regression loss, the advantage mix |
 //! | [`credit`] | the advantage of a response | advantages of its tokens |
-//! | [`token_reward`] | log π of a guide and of the base model | rewards of tokens |
 //! | [`preference`] | the responses of a group, in place of advantages | a pair, its loss and gradient |
 //! | [`off_policy`] | log π of sampler and trainer | weights per token that correct for the difference |
 //! | [`aggregation`] | the lengths of the whole step | the `scale` of each response's loss |

@@ -98,9 +98,9 @@ pub struct Recipe {
     pub entropy: EntropyBonus,
     /// PPO's critic.
     pub critic: Critic,
-    /// Learning from pairs of responses instead of advantages. The tables `kl`, `entropy` and
-    /// `critic` are then refused, and of `policy` the keys of advantages and of their loss have no
-    /// part. Absent: advantages.
+    /// Learning from pairs of responses instead of advantages. The tables `kl`, `entropy`, `critic`,
+    /// `distillation`, `correction` and `likelihood` are then refused, and of `policy` the keys of
+    /// advantages and of their loss have no part. Absent: advantages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preference: Option<Preference>,
     /// A further model that rates tokens.
@@ -654,7 +654,6 @@ impl Recipe {
                 || self.self_reward.may_be_per_response()
                 || self.passes().reference
                 || self.distillation.is_some()
-                || self.passes().reference
                 || self.passes().reference_rewards > 0)
     }
 

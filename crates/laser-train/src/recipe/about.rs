@@ -180,21 +180,21 @@ pub const METHODS: &[About] = &[
     ),
     method(
         "sdpo",
-        "distillation",
+        "loss",
         "self-distillation policy optimization",
         "learning from the policy that has read a correct sibling",
         "passes and weights of a teacher",
     ),
     method(
         "srpo",
-        "distillation",
+        "loss",
         "arXiv 2604.02288",
         "the same for failed responses, GRPO for the others",
         "passes and weights of a teacher",
     ),
     method(
         "diversity_or_precision",
-        "supervised",
+        "loss",
         "arXiv 2512.22955",
         "a warm start that sharpens or flattens the base model",
         "a warm start",
@@ -250,7 +250,7 @@ pub const METHODS: &[About] = &[
     ),
     method(
         "rto",
-        "token reward",
+        "reward",
         "arXiv 2404.18922",
         "PPO with the implicit reward of a DPO model on every token",
         "a guide model; passes of it and of the base model; a value head",
@@ -334,7 +334,7 @@ pub const METHODS: &[About] = &[
     ),
     method(
         "sft",
-        "supervised",
+        "loss",
         "",
         "supervised training on written responses",
         "written responses",

@@ -33,7 +33,7 @@ impl Recipe {
                 let problem = "compares self-rewarding scores, and nothing trains them; set self_reward.token and self_reward.alpha, or of = \"reward\"";
                 return c.fail("policy.shaping", format!("{shaping:?}"), problem);
             }
-            // Without a KL too: any other kind of reference moves.
+            // Without a KL too: a recipe must not name a moving reference and get the base model.
             let passes = shaping.passes();
             if (passes.reference || passes.reference_rewards > 0)
                 && self.kl.reference != ReferenceKind::Base

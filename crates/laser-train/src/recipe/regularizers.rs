@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kl {
-    /// β; 0 leaves the KL out, and no reference is kept.
+    /// β; 0 leaves the KL out.
     pub coefficient: f64,
     /// The estimator.
     pub kind: KlKind,

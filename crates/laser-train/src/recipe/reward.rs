@@ -141,7 +141,7 @@ impl PartKind {
 }
 
 /// Names of other metrics under `reward/`.
-const RESERVED: [&str; 2] = ["mean", "uniform_groups"];
+const RESERVED: [&str; 3] = ["mean", "tokens", "uniform_groups"];
 /// Longest deadline, in seconds.
 const A_DAY: f64 = 86_400.0;
 /// Most processes or requests at a time.
