@@ -123,10 +123,9 @@ impl Credit {
         }
     }
 
-    /// Whether its tokens without an advantage are to have no gradient, which a loss whose ratio
-    /// is the response's gives them all the same.
+    /// Whether it weighs tokens, which a loss whose ratio is the response's moves all alike.
     pub fn needs_token_ratio(&self) -> bool {
-        matches!(self, Credit::Prefix(_))
+        matches!(self, Credit::Prefix(_)) || self.compares()
     }
 }
 

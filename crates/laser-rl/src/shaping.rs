@@ -129,6 +129,16 @@ impl Shaping {
         }
     }
 
+    /// Whether nothing is left of the rewards that it is given.
+    pub fn replaces_reward(&self) -> bool {
+        match self {
+            Shaping::CoReward(m) => m.share == 1.0,
+            Shaping::Endogenous(m) => m.keep == 0.0,
+            Shaping::PreferenceAsReward(m) => m.of == Compared::SelfReward,
+            _ => false,
+        }
+    }
+
     /// Whether it reads the self-rewarding scores.
     pub fn needs_scores(&self) -> bool {
         matches!(

@@ -178,9 +178,13 @@ impl Trainer {
             self.recipe.evaluation.sampling(),
         )?;
         let second = match &self.recipe.correction {
-            Some(c) if !self.recipe.is_supervised() => {
-                self.second_attempts(c, &asked, &answered, [seed, 0])?
-            }
+            Some(c) if !self.recipe.is_supervised() => self.second_attempts(
+                c,
+                &asked,
+                &answered,
+                [seed, 0],
+                self.recipe.evaluation.sampling(),
+            )?,
             _ => Vec::new(),
         };
         let mut turns = answered.iter().zip(&second).map(|(first, second)| {

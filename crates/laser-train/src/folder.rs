@@ -352,7 +352,7 @@ impl Recipe {
             _ if key.ends_with("optimizer.max_skipped") => false,
             "method" | "supervised" | "data" | "seed" | "model" | "lora" | "warm_start"
             | "tasks" | "policy" | "correction" | "distillation" | "kl" | "entropy" | "critic"
-            | "preference" | "guide" | "self_reward" | "optimizer" => true,
+            | "preference" | "likelihood" | "guide" | "self_reward" | "optimizer" => true,
             "rollout" => !matches!(key.as_str(), "rollout.rows") && !key.contains(".sampling"),
             "steps" => steps,
             _ => false,
@@ -406,9 +406,15 @@ impl Recipe {
             let tests = (e.every, e.problems.min(e.quick_problems), e.samples);
             let tests = (r.prefix.step > 0.0).then_some(tests);
             parts.push(json!({"prefix": [r.continuations, r.prefix, tests]}));
+            if let (true, Some(cautious)) = (r.prefix.step > 0.0, &e.cautious) {
+                parts.push(json!({"cautious": cautious}));
+            }
         }
         if let (Some(distillation), Value::Array(parts)) = (&self.distillation, &mut parts) {
             parts.push(json!({"distillation": distillation}));
+        }
+        if let (Some(likelihood), Value::Array(parts)) = (&self.likelihood, &mut parts) {
+            parts.push(json!({"likelihood": likelihood}));
         }
         // The verifier alone is left out, as it was before there were other parts.
         if let (Some(reward), Value::Array(parts)) = (self.reward_identity(), &mut parts) {

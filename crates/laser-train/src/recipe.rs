@@ -16,6 +16,7 @@ mod reward;
 mod self_reward;
 mod settings;
 mod supervised;
+mod together;
 
 use std::path::Path;
 

@@ -91,7 +91,15 @@ impl Rewards {
         let values = self
             .0
             .iter_mut()
-            .map(|part| part.values(answered, &items, by))
+            .enumerate()
+            .map(|(i, part)| {
+                // Judges of the same words are to be different samples.
+                let by = Questioned {
+                    seed: [by.seed[0].wrapping_add(i as u64), by.seed[1]],
+                    ..by
+                };
+                part.values(answered, &items, by)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let alone = matches!(
             self.0[..],

@@ -114,10 +114,11 @@ impl SelfJudge {
         responses: &mut [&mut Labelled],
         by: Questioned,
     ) -> Result<Vec<f64>, TrainError> {
-        let text = &by.learner.text;
+        let (text, room) = (&by.learner.text, by.learner.decoder.context());
         let mut values = vec![0.0; items.len()];
         let (mut places, mut prompts) = (Vec::new(), Vec::new());
-        for (i, (item, l)) in items.iter().zip(responses.iter()).enumerate() {
+        for (i, item) in items.iter().enumerate() {
+            let l = &*responses[i];
             // Special tokens that were spelled out letter by letter would be read as such.
             if l.extracted.is_some() && !text.has_special(&text.encode(&l.text)?) {
                 let item = Item {
@@ -125,7 +126,14 @@ impl SelfJudge {
                     ..item.clone()
                 };
                 let words = self.question.ask(&item)?;
-                prompts.push(by.problems.question_ids(text, &self.system, &words)?);
+                let ids = by.problems.question_ids(text, &self.system, &words)?;
+                // The bound at the start of a run does not see what a template repeats.
+                if ids.len().saturating_add(self.max_tokens) > room {
+                    let [asked, unreadable] = &mut responses[i].judgements;
+                    (*asked, *unreadable) = (*asked + 1, *unreadable + 1);
+                    continue;
+                }
+                prompts.push(ids);
                 places.push(i);
             }
         }

@@ -631,6 +631,58 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
         ),
         (&["likelihood={kind='jepo'}"], "no_baseline"),
         (&["likelihood={}", "distillation={}"], "[distillation]"),
+        (&["likelihood={}", "policy.loss=gspo"], "gspo_token"),
+        (&["likelihood={}", "rollout.continuations=2"], "right ends"),
+        (&["likelihood={}", "rollout.refills=2"], "replaces groups"),
+        (&["likelihood={cut='Answer:'}"], "likelihood.cut"),
+        (
+            &[
+                "likelihood={}",
+                "policy.shaping=[{preference_as_reward={}}]",
+            ],
+            "compares with the base model's",
+        ),
+        (
+            &["policy.shaping=[{grpo_lambda={}},{preference_as_reward={}}]"],
+            "put that first",
+        ),
+        (
+            &[
+                "likelihood={}",
+                "rollout.views=2",
+                "policy.shaping=[{co_reward={}}]",
+            ],
+            "throws away",
+        ),
+        (
+            &[
+                "policy.shaping=[{endogenous={}}]",
+                "kl.coefficient=0.01",
+                "kl.place=reward",
+            ],
+            "kl.place",
+        ),
+        (
+            &["policy.credit=[{divergence={}}]", "policy.loss=gspo"],
+            "gspo_token",
+        ),
+        (
+            &[
+                "preference={pair='implicit'}",
+                "rollout.continuations=2",
+                "self_reward.tau=0",
+            ],
+            "does not read",
+        ),
+        (
+            &["correction={instruction='?'}", "rollout.continuations=2"],
+            "second attempts improve",
+        ),
+        (
+            &["correction={instruction='?'}", "method=supervised"],
+            "adds a turn",
+        ),
+        (&["distillation={}", "rollout.views=2"], "paraphrases"),
         (
             &["likelihood={}", "preference={}", "self_reward.tau=0"],
             "[preference]",
@@ -662,7 +714,7 @@ fn a_method_whose_needs_are_not_met_is_refused_at_the_start() {
             &["preference={}", "distillation={}", "self_reward.tau=0"],
             "stands in for",
         ),
-        (&["likelihood={close='}'}"], "likelihood.cut"),
+        (&["likelihood={close='?'}"], "likelihood.cut"),
         (&["likelihood={}", "method=supervised"], "samples nothing"),
         (
             &[

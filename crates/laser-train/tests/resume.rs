@@ -305,6 +305,10 @@ fn a_checkpoint_of_another_recipe_is_refused_and_nothing_in_the_folder_changes()
             "reward=[{part='verifier'},{part='format'}]",
             "reward = \"the verifier alone\" there, ",
         ),
+        ("rollout.views=2", "rollout.views = 1 there, 2 here;"),
+        ("likelihood={}", "likelihood.kind"),
+        ("distillation={}", "distillation.top_k"),
+        ("policy.shaping=[{endogenous={}}]", "policy.shaping"),
     ] {
         let error = run(recipe(&["steps=1", setting]), resuming(&out)).unwrap_err();
         let error = error.to_string();

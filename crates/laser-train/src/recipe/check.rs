@@ -427,6 +427,7 @@ impl Recipe {
                 return fail("self_reward.tau", self.self_reward.tau.to_string(), problem);
             }
         }
+        self.check_together(c)?;
         self.check_methods(c)?;
         self.check_correction(c)?;
         self.check_distillation(c)?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Recipe;
 use super::check::Checker;
 use crate::TrainError;
+use crate::tasks::ALPHABET;
 use crate::tasks::ANSWER_MARK;
 
 /// A reward that is the policy's own log π of the gold answer in the place of a response's, and the
@@ -83,6 +84,13 @@ impl Recipe {
         if self.critic.coefficient > 0.0 {
             let problem = "gives the tokens before the answer an advantage; a critic gives every token one. Set critic.coefficient = 0";
             return c.fail("likelihood", "{…}".into(), problem);
+        }
+        for (key, words) in [("likelihood.cut", &l.cut), ("likelihood.close", &l.close)] {
+            if self.data.is_empty() && !words.chars().all(|c| ALPHABET.contains(c)) {
+                let problem =
+                    format!("the built-in tasks are written in the characters {ALPHABET:?}");
+                return c.fail(key, format!("{words:?}"), &problem);
+            }
         }
         for (set, table, does) in [
             (self.preference.is_some(), "preference", "learns from pairs"),

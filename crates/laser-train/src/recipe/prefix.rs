@@ -3,8 +3,8 @@
 use laser_rl::{Aggregation, Credit, PrefixSchedule, ResponseView};
 use serde::{Deserialize, Serialize};
 
+use super::Recipe;
 use super::check::Checker;
-use super::{LossKind, Recipe};
 use crate::TrainError;
 
 /// How much of a response is its prefix, and how that grows.
@@ -98,11 +98,6 @@ impl Recipe {
         );
         for credit in &self.policy.credit {
             let fail = |problem| c.fail("policy.credit", format!("{credit:?}"), problem);
-            if credit.needs_token_ratio() && self.policy.loss == LossKind::Gspo {
-                return fail(
-                    "leaves out tokens, and the ratio of policy.loss = \"gspo\" reaches all tokens of a response; take gspo_token, ppo_clip or cispo",
-                );
-            }
             if credit.carrying(&ResponseView::default()).is_some() && !by_length {
                 return fail(
                     "divides by the tokens that are left, and this policy.aggregation divides by no length; take denominator = \"all\"",

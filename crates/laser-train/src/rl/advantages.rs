@@ -33,9 +33,17 @@ impl Trainer {
         let groups = self.response_views(answered, rivals);
         let views: Vec<&[ResponseView]> = groups.iter().map(Vec::as_slice).collect();
         let rewards = self.shaped_rewards(step, answered, &views, scores_count);
+        let likelihood = r.likelihood.as_ref();
+        let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
+        // Where the response's own answer begins, which then carries no policy loss.
+        let own_answer = |l: &Labelled| l.gold.as_ref().filter(|_| spared).map(|gold| gold.cut);
         let lengths: Vec<Vec<usize>> = answered
             .iter()
-            .map(|(_, group)| carrying(r, group.iter()))
+            .map(|(_, group)| {
+                let kept = carrying(r, group.iter()).into_iter().zip(group);
+                kept.map(|(n, l)| own_answer(l).map_or(n, |cut| cut.min(n)))
+                    .collect()
+            })
             .collect();
         let borrowed: Vec<&[f32]> = rewards.iter().map(Vec::as_slice).collect();
         let lengths: Vec<&[usize]> = lengths.iter().map(Vec::as_slice).collect();
@@ -51,8 +59,6 @@ impl Trainer {
             }
         }
         let mut credited = Credited::default();
-        let likelihood = r.likelihood.as_ref();
-        let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
         if r.policy.credit.is_empty() && !spared {
             return (advantages, credited);
         }
@@ -75,9 +81,11 @@ impl Trainer {
         }
         let responses = answered.iter_mut().flat_map(|(_, group)| group);
         for ((l, mut row), carrying) in responses.zip(tokens).zip(carrying) {
-            if let Some(gold) = l.gold.as_ref().filter(|_| spared) {
-                row[gold.cut..].fill(0.0);
+            let cut = own_answer(l);
+            if let Some(cut) = cut {
+                row[cut..].fill(0.0);
             }
+            let carrying = carrying.into_iter().chain(cut).min();
             (l.rows.advantages, l.rows.carrying) = (row, carrying);
         }
         (advantages, credited)

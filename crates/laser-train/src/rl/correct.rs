@@ -1,6 +1,7 @@
 //! A second turn: every response is followed by an instruction and a second attempt.
 
 use laser_rng::Rng;
+use laser_rollout::Sampling;
 use serde_json::{Map, Value, json};
 
 use super::Group;
@@ -21,7 +22,13 @@ impl Trainer {
         first: Vec<Answered>,
         seed: [u64; 2],
     ) -> Result<(Vec<Problem>, Vec<Answered>), TrainError> {
-        let seconds = self.second_attempts(correction, &problems, &first, seed)?;
+        let seconds = self.second_attempts(
+            correction,
+            &problems,
+            &first,
+            seed,
+            self.recipe.rollout.sampling,
+        )?;
         let mut answered = Vec::with_capacity(2 * problems.len());
         for (mut first, second) in first.into_iter().zip(seconds) {
             for l in &mut first.1 {
@@ -41,6 +48,7 @@ impl Trainer {
         problems: &[Problem],
         first: &[Answered],
         seed: [u64; 2],
+        sampling: Sampling,
     ) -> Result<Vec<Answered>, TrainError> {
         let mut asked = Vec::new();
         for (problem, (prompt, group)) in problems.iter().zip(first) {
@@ -55,7 +63,7 @@ impl Trainer {
         let prompts = asked.iter().map(|a| a.ids.clone()).collect();
         let stream = Stream::Correction.seed(self.recipe.seed);
         let seed = Rng::from_words(&[stream, seed[0], seed[1]]).next_u64();
-        let generation = self.generation(self.recipe.rollout.sampling);
+        let generation = self.generation(sampling);
         let sampled = self.learner.sample_ids(prompts, 1, &[seed], &generation)?;
         let mut responses = sampled.into_iter().flat_map(|s| s.responses);
         let mut asked = asked.into_iter();

@@ -41,7 +41,8 @@ impl Trainer {
         for (problem, (_, group)) in problems.iter().zip(&mut *answered) {
             let success: Vec<bool> = group
                 .iter()
-                .map(|l| f64::from(l.total) >= rule.success)
+                // Right ends of other continuations make no response correct.
+                .map(|l| f64::from(l.total - l.continued as f32) >= rule.success)
                 .collect();
             // A sibling's prompt is the same for all that read it.
             let mut prompts: Vec<Option<Vec<u32>>> = Vec::with_capacity(group.len());

@@ -14,7 +14,7 @@ use super::{Group, diverged};
 use crate::TrainError;
 use crate::beside::Beside;
 use crate::label::{Labelled, Learns};
-use crate::recipe::{KlPlace, LikelihoodReward, Recipe, SelfDistillation, SelfRewardLoss};
+use crate::recipe::{KlPlace, Recipe, SelfDistillation, SelfRewardLoss};
 use crate::trainer::Trainer;
 
 /// Sums over the micro-batches of a step.
@@ -243,21 +243,16 @@ pub(super) fn shares(groups: usize, count: usize) -> impl Iterator<Item = Range<
     (0..count).map(move |i| i * groups / count..(i + 1) * groups / count)
 }
 
-/// Tokens of each response that carry policy loss, or a teacher's in its place.
+/// Tokens of each response that carry a loss: all, or none. A credit or a gold answer may leave the
+/// policy loss fewer (`TokenRows::carrying`); the KL and the entropy keep these.
 pub(super) fn carrying<'l>(
     recipe: &Recipe,
     responses: impl Iterator<Item = &'l Labelled>,
 ) -> Vec<usize> {
-    let likelihood = recipe.likelihood.as_ref();
-    let spared = likelihood.is_some_and(LikelihoodReward::spares_answer);
-    let tokens = |l: &Labelled| match &l.gold {
-        Some(gold) if spared => gold.cut,
-        _ => l.response.ids.len(),
-    };
     let (lengths, finished): (Vec<usize>, Vec<bool>) = responses
         .map(|l| match l.learns {
             Learns::Nothing => (0, l.response.finished()),
-            Learns::Policy | Learns::Teacher(_) => (tokens(l), l.response.finished()),
+            Learns::Policy | Learns::Teacher(_) => (l.response.ids.len(), l.response.finished()),
         })
         .unzip();
     match recipe.policy.overlong_filter {
