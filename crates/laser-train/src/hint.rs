@@ -1,12 +1,13 @@
 //! The teacher's prompt: a question with a solution of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use laser_model::{ModelError, Text, TextTemplate};
 
 use crate::TrainError;
 use crate::problems::Problems;
 use crate::tasks::Problem;
+use crate::unknown_letters::unknown_letters;
 
 /// For chats, whose form the chat template gives.
 const CHAT: &str = "{{ question }}\n\nHere is a correct answer to this, by somebody else:\n\n{{ solution }}\n\nAnswer in your own words.";
@@ -60,13 +61,11 @@ impl Hints {
                 return Err(fail(problem));
             }
         }
-        for c in written.chars().collect::<BTreeSet<char>>() {
-            if !is_known(text, c)? {
-                let problem = format!(
-                    "the tokenizer has nothing for {c:?}; write the template with the letters that the model reads"
-                );
-                return Err(fail(problem));
-            }
+        if let Some(c) = unknown_letters(text, &written)?.chars().next() {
+            let problem = format!(
+                "the tokenizer has nothing for {c:?}; write the template with the letters that the model reads"
+            );
+            return Err(fail(problem));
         }
         Ok(Hints {
             places: problems.places(text)?,
@@ -88,15 +87,6 @@ impl Hints {
             self.template.render(&values)
         })
     }
-}
-
-/// Whether a character is still there after it was encoded. White space may change its form.
-fn is_known(text: &Text, c: char) -> Result<bool, ModelError> {
-    let ids = text.encode(&c.to_string())?;
-    Ok(match c.is_whitespace() {
-        true => !ids.is_empty(),
-        false => text.decode(&ids)?.contains(c),
-    })
 }
 
 #[cfg(test)]

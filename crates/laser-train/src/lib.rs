@@ -45,6 +45,7 @@ mod snapshot;
 pub mod tasks;
 mod tensorboard;
 mod trainer;
+mod unknown_letters;
 
 pub use error::TrainError;
 pub use evaluate::{EvalResult, SampleRow, evaluate};

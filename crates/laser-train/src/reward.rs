@@ -75,8 +75,8 @@ impl Rewards {
         Ok(most)
     }
 
-    /// Gives the responses to problems their reward and its parts. `by` is the policy. All groups are scored at once,
-    /// in their order, so that nothing depends on how the work is divided.
+    /// Gives the responses to problems their reward and its parts. `by` is the policy. All groups
+    /// are scored at once, in their order, so that nothing depends on how the work is divided.
     pub(crate) fn apply(
         &mut self,
         problems: &[Problem],

@@ -1,6 +1,6 @@
 //! SSR-Zero: the policy rates its own responses in words, by the weights that it has.
 
-use laser_model::{ModelError, Text};
+use laser_model::Text;
 use laser_reward::{Item, Question, RewardError, VerdictRule};
 use laser_rollout::{Generation, Sampling};
 
@@ -9,6 +9,7 @@ use crate::label::Labelled;
 use crate::learner::Learner;
 use crate::problems::Problems;
 use crate::recipe::RewardPart;
+use crate::unknown_letters::unknown_letters;
 
 /// Largest rating; ratings are divided by it.
 const BEST: f64 = 100.0;
@@ -91,7 +92,7 @@ impl SelfJudge {
         };
         let words = self.question.ask(&empty)?;
         for (key, words) in [("prompt", &words), ("system", &self.system)] {
-            let lost = lost(text, words)?;
+            let lost = unknown_letters(text, words)?;
             if !lost.is_empty() {
                 return Err(TrainError::Reward(RewardError::Setting {
                     part: self.part.clone(),
@@ -163,25 +164,6 @@ impl SelfJudge {
     }
 }
 
-/// Characters that do not come back from the tokenizer, each once.
-fn lost(text: &Text, words: &str) -> Result<String, ModelError> {
-    let mut lost = String::new();
-    for c in words.chars().filter(|c| !c.is_whitespace()) {
-        let back = text.decode(&text.encode(c.encode_utf8(&mut [0; 4]))?)?;
-        if back.trim() != c.to_string() && !lost.contains(c) {
-            lost.push(c);
-        }
-    }
-    // Blanks may be joined or left out at the ends of a text, but not everywhere.
-    for blank in ['\n', '\t', ' '] {
-        let between = format!("a{blank}a");
-        if words.contains(blank) && text.decode(&text.encode(&between)?)? == "aa" {
-            lost.push(blank);
-        }
-    }
-    Ok(lost)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,8 +229,11 @@ mod tests {
     #[test]
     fn a_template_that_the_tokenizer_cannot_write_is_found() {
         let text = Text::from_parts(crate::demo::tokenizer_json().as_bytes(), None, None).unwrap();
-        assert_eq!(lost(&text, "how good is it, 0-100?").unwrap(), "");
-        assert_eq!(lost(&text, "Rate It!\n").unwrap(), "RI!\n");
+        assert_eq!(
+            unknown_letters(&text, "how good is it, 0-100?").unwrap(),
+            ""
+        );
+        assert_eq!(unknown_letters(&text, "Rate It!\n").unwrap(), "RI!\n");
     }
     #[test]
     fn the_question_of_the_recipe_can_be_put_to_the_model_of_the_demo() {

@@ -6,6 +6,9 @@ use super::check::Checker;
 use super::{KlPlace, LossKind, Recipe};
 use crate::TrainError;
 
+const THROWN_AWAY: &str = "counts in a reward that a shaping throws away (co_reward with share = 1, endogenous with keep = 0, preference_as_reward of the self-reward); leave one of the two out, or set kl.place to \"loss\"";
+const UNREAD: &str = "counts in rewards, which preference.pair = \"implicit\" does not read; leave one of the two out";
+
 /// What is refused: whether it is there, its key and value, and why.
 type Refusal<'a> = (bool, &'a str, String, &'a str);
 
@@ -106,25 +109,20 @@ impl Recipe {
                 replaces && likelihood,
                 "likelihood",
                 "{…}".into(),
-                "makes a reward that a shaping throws away (co_reward with share = 1, endogenous with keep = 0, preference_as_reward of the self-reward); leave one of the two out",
+                THROWN_AWAY,
             ),
             (
                 replaces && tokens,
                 "policy.token_rewards",
                 "[…]".into(),
-                "makes a reward that a shaping throws away (co_reward with share = 1, endogenous with keep = 0, preference_as_reward of the self-reward); set it to []",
+                THROWN_AWAY,
             ),
-            (
-                replaces && kl,
-                "kl.place",
-                "\"reward\"".into(),
-                "puts the KL into a reward that a shaping throws away (co_reward with share = 1, endogenous with keep = 0, preference_as_reward of the self-reward); set it to \"loss\"",
-            ),
+            (replaces && kl, "kl.place", "\"reward\"".into(), THROWN_AWAY),
             (
                 replaces && r.continuations > 0,
                 "rollout.continuations",
                 r.continuations.to_string(),
-                "adds to a reward that a shaping throws away (co_reward with share = 1, endogenous with keep = 0, preference_as_reward of the self-reward); set it to 0",
+                THROWN_AWAY,
             ),
         ]
     }
@@ -143,25 +141,25 @@ impl Recipe {
                 !p.token_rewards.is_empty(),
                 "policy.token_rewards",
                 "[…]".into(),
-                "makes rewards, which preference.pair = \"implicit\" does not read; set it to []",
+                UNREAD,
             ),
             (
                 r.continuations > 0,
                 "rollout.continuations",
                 r.continuations.to_string(),
-                "makes rewards, which preference.pair = \"implicit\" does not read; set it to 0",
+                UNREAD,
             ),
             (
                 p.overlong_tokens > 0,
                 "policy.overlong_tokens",
                 p.overlong_tokens.to_string(),
-                "changes rewards, which preference.pair = \"implicit\" does not read; set it to 0",
+                UNREAD,
             ),
             (
                 r.refills > 0,
                 "rollout.refills",
                 r.refills.to_string(),
-                "replaces groups by rewards, which preference.pair = \"implicit\" does not read; set it to 0",
+                UNREAD,
             ),
         ]
     }
