@@ -1,34 +1,56 @@
 //! `laser bench`.
 
+mod shape;
+mod work;
+
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
-use laser_kernels::{Cpu, Segments};
-use laser_model::{Decoder, Gradients, HeadGradient, ModelConfig, Retain, Workspace, init_weights};
-use laser_rollout::{
-    Engine, Generation, LocalEngine, Memory, Monitor, Request, Sampling, SelfRewardPosition,
-};
-use laser_train::{Moments, Optimizer};
-use serde_json::{Value, json};
+use anyhow::Result;
+use laser_kernels::{Cpu, Precision};
+use serde_json::{Map, Value, json};
 
 use crate::{BadInput, output};
+use shape::Shape;
+use work::Bench;
 
-/// Measures a training step and batched decoding on standard shapes
+/// Measures training, decoding and whole GRPO steps on standard shapes
 ///
-/// Prints a line per measurement: tokens per second, and the median, least and greatest seconds of
-/// a repetition. bench/run.sh compares them with PyTorch and transformers in the same run.
+/// Prints a line per measurement: tokens per second, the median, least and greatest seconds of a
+/// repetition, and how much of what this machine can do at most that is. bench/run.sh compares them
+/// with PyTorch, transformers and TRL in the same run.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   laser bench --shape tiny --threads 2
-  laser bench --shape small --json                for programs")]
+  laser bench --shape small --only decode --dtype bfloat16
+  laser bench --shape small --only grpo_step --json       for programs")]
 pub struct Args {
-    /// tiny (hidden 128, 4 layers, vocab 64) or small (hidden 512, 8 layers, vocab 8192)
+    /// tiny (hidden 128, 4 layers, vocab 64), small (hidden 512, 8 layers, vocab 8192) or
+    /// qwen2.5-0.5b (hidden 896, 24 layers, vocab 151936; 9 GiB to train)
     #[arg(long, default_value = "tiny")]
     shape: String,
+    /// One measurement
+    ///
+    /// train_step: forward, cross entropy, backward, clipping, AdamW. decode: sampling a batch.
+    /// grpo_step: sampling groups, advantages, the update. laser_step: the same with LaSeR's
+    /// self-reward, in turns with grpo_step. limits: multiply-adds and reading memory, alone.
+    #[arg(long, value_name = "MEASUREMENT")]
+    only: Option<Only>,
+    /// How the weight matrices of products are stored; sums are float32
+    #[arg(long, default_value = "float32", value_name = "float32|bfloat16", value_parser = precision)]
+    dtype: Precision,
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    /// Sequences or responses instead of the shape's number
+    #[arg(long, value_parser = at_least_one)]
+    batch: Option<usize>,
+    /// Tokens of a trained sequence, or new tokens of a response, instead of the shape's
+    #[arg(long, value_parser = at_least_one)]
+    length: Option<usize>,
+    /// Tokens of a prompt instead of the shape's
+    #[arg(long, value_parser = at_least_one)]
+    prompt: Option<usize>,
     /// Measured repetitions
     #[arg(long, default_value_t = 5, value_parser = at_least_one)]
     reps: usize,
@@ -40,6 +62,17 @@ pub struct Args {
     json: bool,
 }
 
+/// What can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Only {
+    TrainStep,
+    Decode,
+    GrpoStep,
+    LaserStep,
+    Limits,
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".into()),
@@ -48,185 +81,194 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-struct Shape {
-    hidden: usize,
-    layers: usize,
-    heads: usize,
-    kv_heads: usize,
-    ffn: usize,
-    vocab: usize,
-    train: (usize, usize),
-    /// Responses, prompt tokens, new tokens.
-    decode: (usize, usize, usize),
-}
-
-/// The shapes of the design document.
-fn shape(name: &str) -> Result<Shape> {
-    Ok(match name {
-        "tiny" => Shape {
-            hidden: 128,
-            layers: 4,
-            heads: 4,
-            kv_heads: 4,
-            ffn: 512,
-            vocab: 64,
-            train: (64, 64),
-            decode: (64, 16, 128),
-        },
-        "small" => Shape {
-            hidden: 512,
-            layers: 8,
-            heads: 8,
-            kv_heads: 2,
-            ffn: 1536,
-            vocab: 8192,
-            train: (8, 256),
-            decode: (16, 16, 128),
-        },
-        _ => {
-            return Err(BadInput(format!(
-                "--shape {name}: there is no such shape; tiny and small are"
-            ))
-            .into());
-        }
-    })
+fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "float32" => Ok(Precision::F32),
+        "bfloat16" => Ok(Precision::Bf16),
+        _ => Err("float32 and bfloat16 are the types".into()),
+    }
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
-    let s = shape(&args.shape)?;
+    let mut s = Shape::named(&args.shape).ok_or_else(|| {
+        let names = Shape::NAMES.join(", ");
+        BadInput(format!(
+            "--shape {}: there is no such shape; there are {names}",
+            args.shape
+        ))
+    })?;
+    s.change(args.batch, args.length, args.prompt);
     let cpu = Cpu::new(args.threads)?;
-    let Value::Object(raw) = json!({
-        "model_type": "llama", "vocab_size": s.vocab, "hidden_size": s.hidden, "intermediate_size": s.ffn,
-        "num_hidden_layers": s.layers, "num_attention_heads": s.heads, "num_key_value_heads": s.kv_heads,
-        "rms_norm_eps": 1e-6, "max_position_embeddings": 512, "tie_word_embeddings": true,
-        "rope_theta": 10000.0, "initializer_range": 0.02
-    }) else {
-        return Err(anyhow!("json! of an object is an object"));
+    let dtype = match args.dtype {
+        Precision::F32 => "float32",
+        Precision::Bf16 => "bfloat16",
     };
-    let config = ModelConfig::from_json(&raw)?;
-    let weights = init_weights(&config, 1);
-    let decoder = Decoder::new(&cpu, config, weights, 512, true);
-    let threads = cpu.threads();
-    let pool = cpu.clone();
-    let decoding = decode(&args, &s, &cpu, &decoder)?;
-    let training = pool.install(|| train_step(&args, &s, &cpu, decoder))?;
-    if args.json {
-        return output::data(json!({
-            "shape": args.shape, "threads": threads, "dtype": "f32",
-            "decode": decoding.json(), "train_step": training.json(),
-        }));
+    let mut found = Map::new();
+    let mut report = |name: &str, value: Value, line: String| {
+        found.insert(name.into(), value);
+        match args.json {
+            true => Ok(()),
+            false => output::data(line),
+        }
+    };
+    if !args.json {
+        output::data(format_args!(
+            "shape {}, {} threads, {dtype}, {} repetitions",
+            args.shape,
+            cpu.threads(),
+            args.reps
+        ))?;
     }
-    output::data(format_args!(
-        "shape {}, {threads} threads, f32, {} repetitions\n{}\n{}",
-        args.shape,
-        args.reps,
-        training.line("train step"),
-        decoding.line("decode")
-    ))
+    let wanted = |m: Only| args.only.is_none_or(|only| only == m);
+    let flops = cpu.peak_flops(5);
+    let bandwidth = cpu.read_bandwidth(READ, 3);
+    if wanted(Only::Limits) {
+        let line = format!(
+            "limits      {:.0} GFLOP/s of multiply-adds, {:.1} GB/s read from memory",
+            flops / 1e9,
+            bandwidth / 1e9
+        );
+        report(
+            "limits",
+            json!({"flops": flops, "read_bandwidth": bandwidth}),
+            line,
+        )?;
+    }
+    let mut bench = Bench::new(&s, cpu, args.dtype)?;
+    let time = |f: &mut dyn FnMut() -> Result<()>| measure(args.warmup, args.reps, f);
+    if wanted(Only::Decode) {
+        let m = Measurement::new(s.decode.new_tokens(), time(&mut || bench.decode())?);
+        let read = bench.bytes_decoded() as f64 / m.median();
+        let line = format!(
+            "{}   {:.0} % of the bandwidth",
+            m.line("decode"),
+            100.0 * read / bandwidth
+        );
+        report("decode", m.json(json!({"bytes_per_second": read})), line)?;
+    }
+    if wanted(Only::TrainStep) {
+        let m = Measurement::new(s.train.0 * s.train.1, time(&mut || bench.train())?);
+        let rate = bench.train_flops() / m.median();
+        let line = format!(
+            "{}   {:.0} % of the peak",
+            m.line("train step"),
+            100.0 * rate / flops
+        );
+        report(
+            "train_step",
+            m.json(json!({"flops_per_second": rate})),
+            line,
+        )?;
+    }
+    if wanted(Only::GrpoStep) {
+        let m = Measurement::new(s.grpo.new_tokens(), time(&mut || bench.policy_step(false))?);
+        report("grpo_step", m.json(json!({})), m.line("grpo step"))?;
+    }
+    if wanted(Only::LaserStep) {
+        // In turns, so that a noisy machine hits both alike.
+        let [mut with, mut without] = [Vec::new(), Vec::new()];
+        time(&mut || {
+            for (laser, seconds) in [(false, &mut without), (true, &mut with)] {
+                let started = Instant::now();
+                bench.policy_step(laser)?;
+                seconds.push(started.elapsed().as_secs_f64());
+            }
+            Ok(())
+        })?;
+        let [with, without] = [with, without].map(|mut seconds| {
+            seconds.drain(..args.warmup);
+            Measurement::new(s.grpo.new_tokens(), seconds)
+        });
+        let mut extra: Vec<f64> = with
+            .seconds
+            .iter()
+            .zip(&without.seconds)
+            .map(|(a, b)| a / b - 1.0)
+            .collect();
+        extra.sort_by(f64::total_cmp);
+        let line = format!(
+            "{}   {:+.1} % over grpo step [{:+.1}, {:+.1}]",
+            with.line("laser step"),
+            100.0 * median(&extra),
+            100.0 * extra[0],
+            100.0 * extra[extra.len() - 1]
+        );
+        report(
+            "laser_step",
+            with.json(json!({"grpo_seconds": without.seconds, "extra": median(&extra)})),
+            line,
+        )?;
+    }
+    if args.json {
+        found.insert("shape".into(), json!(args.shape));
+        found.insert("threads".into(), json!(bench.threads()));
+        found.insert("dtype".into(), json!(dtype));
+        return output::data(Value::Object(found));
+    }
+    Ok(())
+}
+
+/// Bytes that the bandwidth is measured on: more than caches hold.
+const READ: usize = 1 << 29;
+
+/// Of numbers in ascending order.
+fn median(sorted: &[f64]) -> f64 {
+    let (last, half) = (sorted.len() - 1, sorted.len() / 2);
+    (sorted[half] + sorted[last - half]) / 2.0
 }
 
 /// Repetitions of the same work.
 struct Measurement {
     /// Of each repetition; at least one.
     seconds: Vec<f64>,
+    /// The same in ascending order.
+    sorted: Vec<f64>,
     /// That one repetition computes.
     tokens: usize,
 }
 
 impl Measurement {
-    fn json(&self) -> Value {
-        json!({"seconds": self.seconds, "tokens": self.tokens})
+    fn new(tokens: usize, seconds: Vec<f64>) -> Self {
+        let mut sorted = seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        Measurement {
+            seconds,
+            sorted,
+            tokens,
+        }
+    }
+
+    fn median(&self) -> f64 {
+        median(&self.sorted)
+    }
+
+    /// With `more` beside, and the largest memory of the process so far.
+    fn json(&self, more: Value) -> Value {
+        let mut m = json!({"seconds": self.seconds, "tokens": self.tokens});
+        m["peak_bytes"] = json!(laser_train::peak_memory());
+        for (key, value) in more.as_object().into_iter().flatten() {
+            m[key] = value.clone();
+        }
+        m
     }
 
     fn line(&self, name: &str) -> String {
-        let mut sorted = self.seconds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let (last, half) = (sorted.len() - 1, sorted.len() / 2);
-        let median = (sorted[half] + sorted[last - half]) / 2.0;
+        let median = self.median();
         format!(
             "{name:<10}  {:>8.0} tokens/s   median {median:.4} s of {} tokens   [{:.4}, {:.4}] s",
             self.tokens as f64 / median,
             self.tokens,
-            sorted[0],
-            sorted[last]
+            self.sorted[0],
+            self.sorted[self.sorted.len() - 1]
         )
     }
 }
 
-fn train_step(args: &Args, s: &Shape, cpu: &Cpu, mut decoder: Decoder<Cpu>) -> Result<Measurement> {
-    let (sequences, length) = s.train;
-    let tokens = sequences * length;
-    let ids: Vec<u32> = (0..tokens).map(|i| (i * 7919 % s.vocab) as u32).collect();
-    let segments = Segments::from_lengths(std::iter::repeat_n(length, sequences));
-    let rows: Vec<u32> = (0..tokens as u32).collect();
-    let targets: Vec<u32> = (0..tokens).map(|i| ids[(i + 1) % tokens]).collect();
-    let mut ws = Workspace::new(cpu, &decoder.config, Retain::Everything);
-    let mut gradients = Gradients::zeros(cpu, &decoder);
-    let mut moments = Moments::new(cpu, &decoder);
-    let optimizer = Optimizer::default();
-    let dlogp = vec![-1.0 / tokens as f32; tokens];
-    let seconds = time(args, || {
-        decoder.forward(cpu, &mut ws, &ids, &segments);
-        let g = decoder.gather(cpu, &mut ws, rows.clone(), targets.clone());
-        decoder.backward(
-            cpu,
-            &mut ws,
-            &g,
-            HeadGradient::of_logp(&dlogp),
-            &mut gradients,
-        );
-        decoder.finish(cpu, &mut gradients);
-        let norm = moments.update(cpu, &mut decoder, &gradients, &optimizer, 1e-4);
-        gradients.clear(cpu);
-        norm.map(|_| ())
-            .map_err(|n| anyhow!("the gradient's norm is {n}"))
-    })?;
-    Ok(Measurement { seconds, tokens })
-}
-
-fn decode(args: &Args, s: &Shape, cpu: &Cpu, decoder: &Decoder<Cpu>) -> Result<Measurement> {
-    let (responses, prompt, new) = s.decode;
-    let memory = Memory::new(responses.div_ceil(cpu.threads()));
-    let engine = LocalEngine::new(decoder, &memory, cpu.threads());
-    // Different prompts, as a peer's batch has: no shared prefill.
-    let requests: Vec<Request> = (0..responses)
-        .map(|r| Request {
-            prompt: (0..prompt)
-                .map(|i| ((r * 31 + i * 17) % s.vocab) as u32)
-                .collect(),
-            samples: 1,
-            seed: vec![r as u64],
-        })
-        .collect();
-    let generation = Generation {
-        sampling: Sampling::default(),
-        max_new_tokens: new,
-        stop: Vec::new(),
-        self_reward_token: None,
-        self_reward_position: SelfRewardPosition::default(),
-        punctuation: Vec::new(),
-    };
-    let seconds = time(args, || {
-        let answers = engine.generate(&requests, &generation, &Monitor::default())?;
-        let sampled: usize = answers.iter().flatten().map(|r| r.ids.len()).sum();
-        match sampled == responses * new {
-            true => Ok(()),
-            false => Err(anyhow!(
-                "sampled {sampled} tokens instead of {}",
-                responses * new
-            )),
-        }
-    })?;
-    Ok(Measurement {
-        seconds,
-        tokens: responses * new,
-    })
-}
-
-fn time(args: &Args, mut f: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
-    (0..args.warmup).try_for_each(|_| f())?;
-    (0..args.reps)
+/// Seconds of each repetition.
+fn measure(warmup: usize, reps: usize, f: &mut dyn FnMut() -> Result<()>) -> Result<Vec<f64>> {
+    (0..warmup).try_for_each(|_| f())?;
+    (0..reps)
         .map(|_| {
             let started = Instant::now();
             f()?;
@@ -241,13 +283,7 @@ mod tests {
 
     #[test]
     fn a_measurement_is_a_line_with_its_median() {
-        let line = |seconds: &[f64]| {
-            Measurement {
-                seconds: seconds.to_vec(),
-                tokens: 100,
-            }
-            .line("decode")
-        };
+        let line = |seconds: &[f64]| Measurement::new(100, seconds.to_vec()).line("decode");
         let odd = line(&[4.0, 1.0, 2.0]);
         assert!(
             odd.contains("50 tokens/s") && odd.contains("median 2.0000 s of 100 tokens"),

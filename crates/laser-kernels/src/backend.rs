@@ -110,6 +110,17 @@ pub enum HeadWeightGradient<'a, Buffer> {
     Whole(&'a mut Buffer),
 }
 
+/// How the weight matrices of products are stored. Activations, sums and gradients are `f32` in
+/// either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to bfloat16: half the memory, and half the time where memory is what is waited for.
+    Bf16,
+}
+
 /// A device. Shapes are row-major; `[T]` counts packed token rows. A buffer passed as output must
 /// already have room. Operations marked *accumulate* add to their output. Shape mistakes are bugs
 /// of the caller and panic.
@@ -136,6 +147,9 @@ pub trait Backend: Send + Sync {
     fn fill_zero(&self, buffer: &mut Self::Buffer);
     /// Device to device; resizes.
     fn copy(&self, from: &Self::Buffer, to: &mut Self::Buffer);
+
+    /// A matrix yet to be laid out.
+    fn packed(&self, precision: Precision) -> Self::Packed;
 
     /// Lays out `w[outputs, inputs]` for [`Backend::linear`], and with `train` for its backward.
     /// To be repeated whenever `w` changes.

@@ -11,5 +11,5 @@ mod backend;
 mod cpu;
 pub mod reference;
 
-pub use backend::{AdamW, AttentionShape, Backend, HeadWeightGradient, Segments};
+pub use backend::{AdamW, AttentionShape, Backend, HeadWeightGradient, Precision, Segments};
 pub use cpu::{BackendError, Buffer, Cpu, Isa, KvCache, NormLayout, Packed};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use laser_kernels::{Backend, NormLayout, Segments};
+use laser_kernels::{Backend, NormLayout, Precision, Segments};
 
 use crate::adapter::Adapter;
 use crate::{Layout, ModelConfig, TensorSpec, Workspace};
@@ -22,6 +22,7 @@ pub struct Decoder<B: Backend> {
     pub(crate) rope: B::Buffer,
     context: usize,
     pub(crate) trainable: bool,
+    precision: Precision,
     pub(crate) adapter: Option<Adapter<B>>,
 }
 
@@ -68,6 +69,20 @@ impl<B: Backend> Decoder<B> {
         context: usize,
         trainable: bool,
     ) -> Self {
+        Decoder::with_precision(backend, config, tensors, context, trainable, Precision::F32)
+    }
+
+    /// As [`Decoder::new`], with the weight matrices of products stored in `precision`. The forward
+    /// pass, the backward pass and decoding read the same rounded numbers; the weights themselves,
+    /// which an optimizer changes, stay `f32`.
+    pub fn with_precision(
+        backend: &B,
+        config: ModelConfig,
+        tensors: impl IntoIterator<Item = Vec<f32>>,
+        context: usize,
+        trainable: bool,
+        precision: Precision,
+    ) -> Self {
         let layout = Layout::new(&config);
         let weights: Vec<B::Buffer> = tensors
             .into_iter()
@@ -87,7 +102,9 @@ impl<B: Backend> Decoder<B> {
             &config.rope.table(config.attention.head_dim, context),
             &mut rope,
         );
-        let packed = (0..weights.len()).map(|_| B::Packed::default()).collect();
+        let packed = (0..weights.len())
+            .map(|_| backend.packed(precision))
+            .collect();
         let mut decoder = Decoder {
             config,
             layout,
@@ -96,6 +113,7 @@ impl<B: Backend> Decoder<B> {
             rope,
             context,
             trainable,
+            precision,
             adapter: None,
         };
         decoder.refresh(backend);
@@ -105,6 +123,18 @@ impl<B: Backend> Decoder<B> {
     /// Longest sequence that can be computed, in tokens.
     pub fn context(&self) -> usize {
         self.context
+    }
+
+    /// Bytes of the matrices that a decoding step reads.
+    pub fn bytes_per_step(&self) -> usize {
+        let embed = self.layout.embed;
+        let tensors = self.layout.tensors.iter().enumerate();
+        let read = tensors.filter(|(i, t)| t.matrix && (*i != embed || self.layout.head == embed));
+        let bytes = match self.precision {
+            Precision::F32 => 4,
+            Precision::Bf16 => 2,
+        };
+        read.map(|(_, t)| bytes * t.len()).sum()
     }
 
     /// Lays the weights out anew after the trained ones changed.

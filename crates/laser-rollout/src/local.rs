@@ -15,7 +15,7 @@ use crate::worker::{Feed, Task, Worker};
 pub struct LocalEngine<'a> {
     decoder: &'a Decoder<Cpu>,
     memory: &'a Memory,
-    threads: usize,
+    cpu: &'a Cpu,
 }
 
 /// Caches kept between calls, so that a training step does not allocate them anew.
@@ -144,13 +144,23 @@ impl<'a> Feed for List<'a> {
     }
 }
 
+/// Weights that a step of one thread may read again and again from its own cache.
+const CACHED_WEIGHTS: usize = 8 << 20;
+
+/// Whether threads share each operation instead of each having rows of its own, which needs no
+/// waiting inside a token. It pays where the weights come from far away, once instead of once for
+/// each thread, and where there are fewer prompts than threads.
+pub(crate) fn together(decoder: &Decoder<Cpu>, threads: usize, prompts: usize) -> bool {
+    threads > 1 && (prompts < threads || decoder.bytes_per_step() > CACHED_WEIGHTS)
+}
+
 impl<'a> LocalEngine<'a> {
-    /// An engine on `threads` threads.
-    pub fn new(decoder: &'a Decoder<Cpu>, memory: &'a Memory, threads: usize) -> Self {
+    /// An engine on the threads of `cpu`.
+    pub fn new(decoder: &'a Decoder<Cpu>, memory: &'a Memory, cpu: &'a Cpu) -> Self {
         LocalEngine {
             decoder,
             memory,
-            threads: threads.max(1),
+            cpu,
         }
     }
 
@@ -201,16 +211,21 @@ impl<'a> LocalEngine<'a> {
     ) -> Result<Vec<Vec<Response>>, RolloutError> {
         let capacity = self.check(requests, generations)?;
         let next = AtomicUsize::new(0);
-        let threads = self.threads.min(requests.len()).max(1);
-        // A cache for rows that are never used would only take memory.
         let samples: usize = requests.iter().map(|r| r.samples).sum();
-        let rows = self.memory.rows.min(samples).max(1);
-        let run = || -> Result<Vec<Answer>, RolloutError> {
+        let threads = self.cpu.threads();
+        let together = together(self.decoder, threads, requests.len());
+        let (workers, rows) = match together {
+            true => (1, self.memory.rows * threads),
+            false => (threads.min(requests.len()).max(1), self.memory.rows),
+        };
+        // A cache for rows that are never used would only take memory.
+        let rows = rows.min(samples).max(1);
+        let run = |cpu: Cpu| -> Result<Vec<Answer>, RolloutError> {
             let mut state = self
                 .memory
                 .take()
                 .filter(|s| s.capacity() >= capacity && s.slots() >= rows)
-                .unwrap_or_else(|| self.decoder.generation(&Cpu::serial(), rows, capacity));
+                .unwrap_or_else(|| self.decoder.generation(&cpu, rows, capacity));
             let mut list = List {
                 requests,
                 generations,
@@ -220,14 +235,19 @@ impl<'a> LocalEngine<'a> {
                 answers: Vec::new(),
             };
             // Nobody watches single tokens, so prompts need not wait for each other.
-            let worker = Worker::new(self.decoder, &mut state, rows, usize::MAX, &mut list);
+            let worker = Worker::new(self.decoder, cpu, &mut state, rows, usize::MAX, &mut list);
             let result = worker.run();
             self.memory.give(state);
             result.map(|()| list.answers)
         };
         let parts: Vec<_> = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
-            let mine = run();
+            let others: Vec<_> = (1..workers)
+                .map(|_| scope.spawn(|| run(Cpu::serial())))
+                .collect();
+            let mine = match together {
+                true => self.cpu.install(|| run(self.cpu.clone())),
+                false => run(Cpu::serial()),
+            };
             let joined = others
                 .into_iter()
                 .map(|h| h.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));

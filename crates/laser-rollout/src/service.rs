@@ -14,6 +14,7 @@ use laser_model::Decoder;
 
 use crate::check::{check_generation, check_request};
 use crate::engine::{Generation, Request, Response, RolloutError};
+use crate::local::together;
 use active::Active;
 use queue::Queue;
 
@@ -21,9 +22,10 @@ use queue::Queue;
 /// when it starts.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceOptions {
-    /// Threads that sample; 0 is one per core. A response is sampled by one of them.
+    /// Threads that sample; 0 is one per core. Each has rows of its own, or, with weights that no
+    /// cache holds, all work on every row.
     pub threads: usize,
-    /// Responses in flight on each thread, at least 1.
+    /// Responses in flight for each thread, at least 1.
     pub rows: usize,
     /// Tokens of a row, prompt and response; 0 is the decoder's context.
     pub capacity: usize,
@@ -133,7 +135,9 @@ pub struct Service {
 /// What the threads share.
 struct Shared {
     decoder: Arc<Decoder<Cpu>>,
-    /// Rows of each thread.
+    /// What the operations of a sampling thread run on.
+    cpu: Cpu,
+    /// Rows of each sampling thread.
     rows: usize,
     /// Tokens of a row.
     capacity: usize,
@@ -168,31 +172,36 @@ impl Service {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
             n => n,
         };
+        let refused = |reason: String| RolloutError::Threads { threads, reason };
         let rows = options.rows.max(1);
+        let (workers, rows, cpu) = match together(&decoder, threads, usize::MAX) {
+            true => {
+                let cpu = Cpu::new(threads).map_err(|e| refused(e.to_string()))?;
+                (1, rows * threads, cpu)
+            }
+            false => (threads, rows, Cpu::serial()),
+        };
         let shared = Arc::new(Shared {
             decoder,
+            cpu,
             rows,
             capacity,
-            queue: Queue::new(threads, rows, options.queue),
+            queue: Queue::new(workers, rows, options.queue),
             tokens: AtomicU64::new(0),
             prompt_tokens: AtomicU64::new(0),
         });
         let mut service = Service {
             shared,
-            threads: Vec::with_capacity(threads),
+            threads: Vec::with_capacity(workers),
         };
-        for thread in 0..threads {
+        for thread in 0..workers {
             let shared = service.shared.clone();
             let started = std::thread::Builder::new()
                 .name(format!("sampler-{thread}"))
                 .spawn(move || thread::run(&shared, thread));
             // Those that run already end with `service`.
-            service
-                .threads
-                .push(started.map_err(|e| RolloutError::Threads {
-                    threads,
-                    reason: e.to_string(),
-                })?);
+            let started = started.map_err(|e| refused(e.to_string()))?;
+            service.threads.push(started);
         }
         Ok(service)
     }

@@ -95,9 +95,10 @@ pub(crate) struct Worker<'a, F: Feed> {
 }
 
 impl<'a, F: Feed> Worker<'a, F> {
-    /// A worker with `rows` rows of `state`.
+    /// A worker with `rows` rows of `state`, whose operations run on `cpu`.
     pub(crate) fn new(
         decoder: &'a Decoder<Cpu>,
+        cpu: Cpu,
         state: &'a mut GenerationState<Cpu>,
         rows: usize,
         prefills: usize,
@@ -106,7 +107,7 @@ impl<'a, F: Feed> Worker<'a, F> {
         Worker {
             decoder,
             state,
-            cpu: Cpu::serial(),
+            cpu,
             feed,
             prefills,
             slots: (0..rows).map(|_| Slot::default()).collect(),

@@ -123,7 +123,8 @@ fn width_one_is_greedy_decoding_to_the_last_bit() {
             seed: vec![1],
         })
         .collect();
-    let engine = LocalEngine::new(&decoder, &memory, 1);
+    let cpu = Cpu::new(1).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     let expected = engine.generate(&requests, &greedy, &Monitor::default());
     let found = run(&decoder, &s, 1);
     for (found, expected) in found.iter().zip(expected.unwrap()) {

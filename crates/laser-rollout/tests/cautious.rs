@@ -15,7 +15,8 @@ use laser_rollout::{
 
 fn run(rows: usize, threads: usize, g: &Generation) -> Vec<Vec<Response>> {
     let (decoder, memory) = (decoder(256), Memory::new(rows));
-    let engine = LocalEngine::new(&decoder, &memory, threads);
+    let cpu = Cpu::new(threads).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     engine
         .generate(&requests(), g, &Monitor::default())
         .unwrap()

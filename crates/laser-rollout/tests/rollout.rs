@@ -23,7 +23,8 @@ fn run_with(
     generation: &Generation,
 ) -> Vec<Vec<Response>> {
     let (decoder, memory) = (decoder(256), Memory::new(rows));
-    let engine = LocalEngine::new(&decoder, &memory, threads);
+    let cpu = Cpu::new(threads).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     engine
         .generate(requests, generation, &Monitor::default())
         .unwrap()
@@ -149,7 +150,8 @@ fn responses_end_at_the_first_stop_token_or_at_the_limit() {
 #[test]
 fn requests_with_limits_of_their_own_are_answered_as_if_they_were_alone() {
     let (decoder, memory, monitor) = (decoder(256), Memory::new(4), Monitor::default());
-    let engine = LocalEngine::new(&decoder, &memory, 2);
+    let cpu = Cpu::new(2).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     let requests = requests();
     let limits: Vec<Generation> = [40, 1, 7, 20, 3]
         .map(|max_new_tokens| Generation {
@@ -168,7 +170,8 @@ fn requests_with_limits_of_their_own_are_answered_as_if_they_were_alone() {
 #[test]
 fn impossible_requests_are_refused_with_their_index() {
     let (decoder, memory) = (decoder(256), Memory::new(2));
-    let engine = LocalEngine::new(&decoder, &memory, 1);
+    let cpu = Cpu::new(1).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     let ask = |prompt: Vec<u32>, g: Generation| {
         let good = Request {
             prompt: vec![1],
@@ -218,7 +221,8 @@ fn impossible_requests_are_refused_with_their_index() {
 #[test]
 fn a_cancelled_call_returns_no_partial_results() {
     let (decoder, memory) = (decoder(256), Memory::new(2));
-    let engine = LocalEngine::new(&decoder, &memory, 1);
+    let cpu = Cpu::new(1).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     let monitor = Monitor::default();
     monitor.cancel.store(true, Ordering::Relaxed);
     let result = engine.generate(&requests(), &generation(), &monitor);

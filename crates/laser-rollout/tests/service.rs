@@ -130,7 +130,8 @@ fn rest(service: &Service) {
 
 fn locally(requests: &[Request], generation: &Generation) -> Vec<Vec<Response>> {
     let (decoder, memory) = (decoder(), Memory::new(7));
-    let engine = LocalEngine::new(&decoder, &memory, 1);
+    let cpu = Cpu::new(1).unwrap();
+    let engine = LocalEngine::new(&decoder, &memory, &cpu);
     engine
         .generate(requests, generation, &Monitor::default())
         .unwrap()

@@ -206,7 +206,7 @@ impl Learner {
         generation: &Generation,
     ) -> Result<Vec<Sampled>, TrainError> {
         let requests = requests(prompts, samples, seed);
-        let engine = LocalEngine::new(decoder, &self.memory, self.cpu.threads());
+        let engine = LocalEngine::new(decoder, &self.memory, &self.cpu);
         let groups = engine.generate(&requests, generation, &self.monitor)?;
         Ok(sampled(requests, groups))
     }
@@ -220,7 +220,7 @@ impl Learner {
         generations: &[Generation],
     ) -> Result<Vec<Sampled>, TrainError> {
         let requests = requests(prompts, samples, seed);
-        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
+        let engine = LocalEngine::new(&self.decoder, &self.memory, &self.cpu);
         let groups = engine.generate_each(&requests, generations, &self.monitor)?;
         Ok(sampled(requests, groups))
     }

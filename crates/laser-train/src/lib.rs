@@ -52,6 +52,7 @@ pub use evaluate::{EvalResult, SampleRow, evaluate};
 pub use export::{ExportOptions, Exported, export};
 pub use files::{append_line, create_folder, write_atomically};
 pub use learner::{Learner, Sampled, Terms};
+pub use log::peak_memory;
 pub use memory::{MemoryPlan, Share, available_memory};
 pub use model::{
     Answer, BeamRow, BeamSettings, Candidate, Exchange, InputError, Judge, JudgeHow, Judgement,

@@ -142,7 +142,7 @@ fn at_step_0(metrics: &Value) -> Value {
 }
 
 /// Largest resident memory of the process so far, in bytes; Linux counts it.
-pub(crate) fn peak_memory() -> Option<u64> {
+pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

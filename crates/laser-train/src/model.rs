@@ -212,7 +212,7 @@ impl LanguageModel {
         requests: &[Request],
         generation: &Generation,
     ) -> Result<Vec<Vec<Answer>>, TrainError> {
-        let engine = LocalEngine::new(&self.decoder, &self.memory, self.cpu.threads());
+        let engine = LocalEngine::new(&self.decoder, &self.memory, &self.cpu);
         let groups = engine.generate(requests, generation, &self.monitor)?;
         groups
             .into_iter()

@@ -8,12 +8,44 @@
 use super::buffer::Buffer;
 use super::gemm::{PANEL, gemm, gemm_transposed, pack, pack_transposed, packed_len};
 use super::par::{Par, Shared};
-use super::simd::{LANES, exp, simd_fn};
+use super::simd::{LANES, Simd, exp, simd_fn};
 use super::{Isa, with_scratch};
 use crate::{AttentionShape, Segments};
 
 /// Query rows handled together; bounds the scratch memory to `QUERY_BLOCK × keys` floats.
 const QUERY_BLOCK: usize = 64;
+
+/// See [`softmax_row`].
+#[inline(always)]
+unsafe fn softmax_numerators<S: Simd>(
+    scores: *mut f32,
+    n: usize,
+    padded: usize,
+    scale: f32,
+) -> (f32, f32) {
+    let scale = S::splat(scale);
+    let mut max = S::splat(f32::NEG_INFINITY);
+    for j in (0..n).step_by(LANES) {
+        let s = S::mul(
+            S::load_partial(scores.add(j), n - j, f32::NEG_INFINITY),
+            scale,
+        );
+        S::store_partial(scores.add(j), s, n - j);
+        max = S::max(max, s);
+    }
+    let max = S::reduce_max(max);
+    let mut sum = S::splat(0.0);
+    for j in (0..n).step_by(LANES) {
+        let s = S::load_partial(scores.add(j), n - j, f32::NEG_INFINITY);
+        S::store_partial(scores.add(j), exp::<S>(S::sub(s, S::splat(max))), n - j);
+        // Reloaded, so that lanes past the end count as zero.
+        sum = S::add(sum, S::load_partial(scores.add(j), n - j, 0.0));
+    }
+    if n < padded {
+        std::ptr::write_bytes(scores.add(n), 0, padded - n);
+    }
+    (max, S::reduce_sum(sum))
+}
 
 simd_fn! {
     /// Softmax numerators of `scores[0..n] * scale` in place, zeros up to `padded`;
@@ -22,35 +54,23 @@ simd_fn! {
     /// # Safety
     /// `scores` is valid for `padded` floats, `n` is in `1..=padded`.
     unsafe fn softmax_row(scores: *mut f32, n: usize, padded: usize, scale: f32) -> (f32, f32) {
-        let scale = S::splat(scale);
-        let mut max = S::splat(f32::NEG_INFINITY);
-        for j in (0..n).step_by(LANES) {
-            let s = S::mul(S::load_partial(scores.add(j), n - j, f32::NEG_INFINITY), scale);
-            S::store_partial(scores.add(j), s, n - j);
-            max = S::max(max, s);
-        }
-        let max = S::reduce_max(max);
-        let mut sum = S::splat(0.0);
-        for j in (0..n).step_by(LANES) {
-            let s = S::load_partial(scores.add(j), n - j, f32::NEG_INFINITY);
-            S::store_partial(scores.add(j), exp::<S>(S::sub(s, S::splat(max))), n - j);
-            // Reloaded, so that lanes past the end count as zero.
-            sum = S::add(sum, S::load_partial(scores.add(j), n - j, 0.0));
-        }
-        if n < padded {
-            std::ptr::write_bytes(scores.add(n), 0, padded - n);
-        }
-        (max, S::reduce_sum(sum))
+        softmax_numerators::<S>(scores, n, padded, scale)
+    }
+}
+
+/// `x[0..n] *= factor`.
+#[inline(always)]
+unsafe fn scale_floats<S: Simd>(x: *mut f32, n: usize, factor: f32) {
+    for j in (0..n).step_by(LANES) {
+        let v = S::mul(S::load_partial(x.add(j), n - j, 0.0), S::splat(factor));
+        S::store_partial(x.add(j), v, n - j);
     }
 }
 
 simd_fn! {
     /// `x[0..n] *= factor`.
     unsafe fn scale_row(x: *mut f32, n: usize, factor: f32) {
-        for j in (0..n).step_by(LANES) {
-            let v = S::mul(S::load_partial(x.add(j), n - j, 0.0), S::splat(factor));
-            S::store_partial(x.add(j), v, n - j);
-        }
+        scale_floats::<S>(x, n, factor)
     }
 }
 
@@ -81,6 +101,83 @@ simd_fn! {
         }
         std::ptr::write_bytes(scores.add(n), 0, padded - n);
         std::ptr::write_bytes(dp.add(n), 0, padded - n);
+    }
+}
+
+/// Query heads whose products are interleaved in decoding. One head alone has two chains of
+/// multiply-adds, each of which waits for the one before.
+const HEADS: usize = 4;
+
+/// What `H` query heads of one token read and write: their left operands, panels and results.
+struct Heads<const H: usize> {
+    a: [*const f32; H],
+    b: [*const f32; H],
+    c: [*mut f32; H],
+}
+
+impl<const H: usize> Heads<H> {
+    /// `c[columns] = a[k] · b` of each head for one panel, each element one chain as in a matrix
+    /// product.
+    #[inline(always)]
+    unsafe fn product<S: Simd>(&self, k: usize, columns: usize) {
+        const VECTORS: usize = PANEL / LANES;
+        let mut acc = [[S::splat(0.0); VECTORS]; H];
+        for p in 0..k {
+            for (h, acc) in acc.iter_mut().enumerate() {
+                let x = S::splat(*self.a[h].add(p));
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    *acc = S::fma(x, S::load(self.b[h].add(p * PANEL + v * LANES)), *acc);
+                }
+            }
+        }
+        for (h, acc) in acc.iter().enumerate() {
+            for (v, x) in acc.iter().enumerate() {
+                let at = v * LANES;
+                S::store_partial(self.c[h].wrapping_add(at), *x, columns.saturating_sub(at));
+            }
+        }
+    }
+}
+
+simd_fn! {
+    /// Attention of one token's query heads `first..first + HEADS` against its slot of the cache:
+    /// `keys` and `values` are those of the slot's first head, `key_len` and `value_len` the floats
+    /// of a head. `scores` has room for `padded` floats of each head, `padded >= n`.
+    ///
+    /// # Safety
+    /// Pointers are valid for the shape, the `n` tokens of the slot and all `HEADS` heads.
+    unsafe fn attend_heads(
+        shape: AttentionShape, first: usize, n: usize, scale: f32,
+        q: *const f32, keys: *const f32, key_len: usize, values: *const f32, value_len: usize,
+        capacity: usize, scores: *mut f32, padded: usize, out: *mut f32,
+    ) {
+        let (d, group) = (shape.head_dim, shape.heads / shape.kv_heads);
+        let kv = |h: usize| (first + h) / group;
+        for j in (0..n).step_by(PANEL) {
+            Heads::<HEADS> {
+                a: std::array::from_fn(|h| q.add((first + h) * d)),
+                b: std::array::from_fn(|h| keys.add(kv(h) * key_len + j * d)),
+                c: std::array::from_fn(|h| scores.add(h * padded + j)),
+            }
+            .product::<S>(d, PANEL.min(n - j));
+        }
+        let mut sums = [0.0; HEADS];
+        for (h, sum) in sums.iter_mut().enumerate() {
+            *sum = softmax_numerators::<S>(scores.add(h * padded), n, n, scale).1;
+        }
+        for (panel, j) in (0..d).step_by(PANEL).enumerate() {
+            Heads::<HEADS> {
+                a: std::array::from_fn(|h| scores.add(h * padded) as *const f32),
+                b: std::array::from_fn(|h| {
+                    values.add(kv(h) * value_len + panel * capacity * PANEL)
+                }),
+                c: std::array::from_fn(|h| out.add((first + h) * d + j)),
+            }
+            .product::<S>(n, PANEL.min(d - j));
+        }
+        for (h, sum) in sums.iter().enumerate() {
+            scale_floats::<S>(out.add((first + h) * d), d, 1.0 / sum);
+        }
     }
 }
 
@@ -387,20 +484,51 @@ pub(crate) fn cached(
     let out = Shared::new(out);
     let [keys, values] = &cache.layers[layer];
     let scale = softmax_scale(shape);
+    // Heads that share keys read them once as a product of several rows; those that do not are
+    // taken side by side, four at a time.
+    let interleaved = match group {
+        1 | 2 => shape.heads / HEADS * HEADS,
+        _ => 0,
+    };
     par.blocks(rows.len(), 1, 1, |from, to| unsafe {
         let longest = rows[from..to].iter().map(|r| r.1).max().unwrap_or(0);
-        let padded = longest.next_multiple_of(LANES);
-        with_scratch(group * padded + group, |scratch| {
-            let (scores, sums) = scratch.split_at_mut(group * padded);
+        let padded = longest.next_multiple_of(PANEL);
+        let size = group.max(HEADS);
+        with_scratch(size * padded + size, |scratch| {
+            let (scores, sums) = scratch.split_at_mut(size * padded);
             let scores = scores.as_mut_ptr();
             for (row, &(slot, n)) in rows.iter().enumerate().take(to).skip(from) {
-                for h in 0..shape.kv_heads {
-                    let head = slot * shape.kv_heads + h;
-                    let k = keys.as_ptr().add(head * cache.key_len());
-                    let v = values.as_ptr().add(head * cache.value_len());
-                    let q = qkv.as_ptr().add(row * stride + h * group * d);
+                let q = qkv.as_ptr().add(row * stride);
+                let o = out.at(row * out_stride);
+                let k = keys.as_ptr().add(slot * shape.kv_heads * cache.key_len());
+                let v = values
+                    .as_ptr()
+                    .add(slot * shape.kv_heads * cache.value_len());
+                for first in (0..interleaved).step_by(HEADS) {
+                    attend_heads(
+                        isa,
+                        shape,
+                        first,
+                        n,
+                        scale,
+                        q,
+                        k,
+                        cache.key_len(),
+                        v,
+                        cache.value_len(),
+                        cache.capacity,
+                        scores,
+                        padded,
+                        o,
+                    );
+                }
+                for h in interleaved / group..shape.kv_heads {
+                    let k = k.add(h * cache.key_len());
+                    let v = v.add(h * cache.value_len());
+                    let q = q.add(h * group * d);
                     gemm(isa, group, n, d, q, d, k, d * PANEL, scores, padded, false);
-                    let o = out.at(row * out_stride + h * group * d);
+                    let o = o.add(h * group * d);
+                    let sums = &mut sums[..group];
                     for (g, sum) in sums.iter_mut().enumerate() {
                         *sum = softmax_row(isa, scores.add(g * padded), n, n, scale).1;
                     }

@@ -1,4 +1,4 @@
-//! The CPU backend: `f32`, AVX-512 / AVX2 / portable, any number of threads.
+//! The CPU backend: sums in `f32`, weights in `f32` or bfloat16, AVX-512 / AVX2 / portable, any number of threads.
 
 // Kernels work on raw pointers in tight loops; each function's safety section or its caller's
 // assertions state the bounds once instead of every line repeating them.
@@ -8,6 +8,7 @@ mod attention;
 mod buffer;
 mod gemm;
 mod head;
+mod limits;
 mod optim;
 mod par;
 mod rows;
@@ -22,7 +23,7 @@ pub use gemm::Packed;
 pub use rows::NormLayout;
 pub use simd::Isa;
 
-use crate::{AdamW, AttentionShape, Backend, HeadWeightGradient, Segments};
+use crate::{AdamW, AttentionShape, Backend, HeadWeightGradient, Precision, Segments};
 use gemm::{gemm_parallel, gemm_transposed_parallel};
 use par::{Par, Shared};
 
@@ -142,7 +143,10 @@ impl Backend for Cpu {
     }
 
     fn fill_zero(&self, buffer: &mut Buffer) {
-        buffer.fill(0.0);
+        let (n, out) = (buffer.len(), Shared::new(buffer));
+        self.par.blocks(n, 16, 1 << 15, |from, to| unsafe {
+            std::ptr::write_bytes(out.at(from), 0, to - from);
+        });
     }
 
     fn copy(&self, from: &Buffer, to: &mut Buffer) {
@@ -151,6 +155,10 @@ impl Backend for Cpu {
         self.par.blocks(from.len(), 16, 1 << 15, |a, b| unsafe {
             std::ptr::copy_nonoverlapping(from.as_ptr().add(a), out.at(a), b - a);
         });
+    }
+
+    fn packed(&self, precision: Precision) -> Packed {
+        Packed::new(precision)
     }
 
     fn pack(&self, w: &Buffer, outputs: usize, inputs: usize, train: bool, packed: &mut Packed) {
@@ -445,6 +453,6 @@ impl Backend for Cpu {
     }
 
     fn sum_of_squares(&self, x: &Buffer) -> f64 {
-        optim::sum_of_squares(self.isa, x)
+        optim::sum_of_squares(&self.par, self.isa, x)
     }
 }

@@ -80,8 +80,13 @@ simd_fn! {
 }
 
 /// See [`crate::Backend::sum_of_squares`].
-pub(crate) fn sum_of_squares(isa: Isa, x: &[f32]) -> f64 {
-    x.chunks(NORM_BLOCK)
-        .map(|c| unsafe { squares(isa, c.as_ptr(), c.len()) } as f64)
-        .sum()
+pub(crate) fn sum_of_squares(par: &Par, isa: Isa, x: &[f32]) -> f64 {
+    let mut sums = vec![0.0; x.len().div_ceil(NORM_BLOCK)];
+    let out = Shared::new(&mut sums);
+    par.blocks(x.len(), NORM_BLOCK, 4 * NORM_BLOCK, |from, to| {
+        for (i, block) in x[from..to].chunks(NORM_BLOCK).enumerate() {
+            unsafe { *out.at(from / NORM_BLOCK + i) = squares(isa, block.as_ptr(), block.len()) };
+        }
+    });
+    sums.into_iter().map(f64::from).sum()
 }

@@ -60,6 +60,12 @@ pub(crate) trait Simd: Copy + 'static {
     /// Rows of a matmul tile, and vectors per row, that fit the register file.
     const TILE_VECTORS: usize;
 
+    /// Asks for the cache line at `p`, which need not exist, to be read soon.
+    unsafe fn prefetch<T>(p: *const T);
+    /// The same, to be written soon.
+    unsafe fn prefetch_write(p: *const f32);
+    /// Sixteen bfloat16 numbers, widened.
+    unsafe fn load_bf16(p: *const u16) -> Self::V;
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(p: *const f32) -> Self::V;
     unsafe fn store(p: *mut f32, v: Self::V);
@@ -165,6 +171,20 @@ mod x86 {
         const TILE_VECTORS: usize = 2;
 
         #[inline(always)]
+        unsafe fn prefetch<T>(p: *const T) {
+            // Into the second level: the first is full of what is being multiplied.
+            _mm_prefetch::<_MM_HINT_T1>(p.cast());
+        }
+        #[inline(always)]
+        unsafe fn prefetch_write(p: *const f32) {
+            _mm_prefetch::<_MM_HINT_ET0>(p.cast());
+        }
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const u16) -> __m512 {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        }
+        #[inline(always)]
         unsafe fn splat(x: f32) -> __m512 {
             _mm512_set1_ps(x)
         }
@@ -247,6 +267,24 @@ mod x86 {
         const TILE_VECTORS: usize = 1;
 
         #[inline(always)]
+        unsafe fn prefetch<T>(p: *const T) {
+            // Into the second level: the first is full of what is being multiplied.
+            _mm_prefetch::<_MM_HINT_T1>(p.cast());
+        }
+        #[inline(always)]
+        unsafe fn prefetch_write(p: *const f32) {
+            _mm_prefetch::<_MM_HINT_ET0>(p.cast());
+        }
+        #[inline(always)]
+        unsafe fn load_bf16(p: *const u16) -> Self::V {
+            #[inline(always)]
+            unsafe fn half(p: *const u16) -> __m256 {
+                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+            }
+            (half(p), half(p.add(8)))
+        }
+        #[inline(always)]
         unsafe fn splat(x: f32) -> Self::V {
             (_mm256_set1_ps(x), _mm256_set1_ps(x))
         }
@@ -325,6 +363,14 @@ impl Simd for Portable {
     type V = [f32; LANES];
     const TILE_VECTORS: usize = 1;
 
+    #[inline(always)]
+    unsafe fn prefetch<T>(_: *const T) {}
+    #[inline(always)]
+    unsafe fn prefetch_write(_: *const f32) {}
+    #[inline(always)]
+    unsafe fn load_bf16(p: *const u16) -> Self::V {
+        std::array::from_fn(|i| f32::from_bits(u32::from(*p.add(i)) << 16))
+    }
     #[inline(always)]
     unsafe fn splat(x: f32) -> Self::V {
         [x; LANES]

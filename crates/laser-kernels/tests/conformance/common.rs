@@ -144,7 +144,7 @@ pub fn head_norm(shape: AttentionShape, keys: bool) -> NormLayout {
     }
 }
 
-/// One head, no groups, groups of four and of three; all head widths the kernels cut differently.
+/// One head, no groups, groups of four, three and two; all head widths the kernels cut differently.
 pub fn attention_shapes() -> Vec<AttentionShape> {
     vec![
         shape(1, 1, 8),
@@ -152,6 +152,9 @@ pub fn attention_shapes() -> Vec<AttentionShape> {
         shape(4, 1, 10),
         shape(8, 2, 8),
         shape(3, 1, 48),
+        // Heads with keys of their own, or two with the same, are interleaved four at a time.
+        shape(6, 6, 40),
+        shape(10, 5, 16),
     ]
 }
 

@@ -30,6 +30,7 @@ fn everything<B: Backend>(b: &B) -> Vec<(&'static str, Vec<f32>)> {
     for (name, rows, outputs, inputs) in [
         ("linear, many rows", rows, 130, 33),
         ("linear, few rows", 3, 400, 300),
+        ("linear, rows that every cache holds", 66, 130, 40),
         ("linear, narrow", rows, 7, 130),
     ] {
         let x = upload(b, &numbers.floats(rows * inputs));

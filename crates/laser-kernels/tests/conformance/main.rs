@@ -6,6 +6,7 @@
 //! - [`exact`]: what must not change a single bit.
 //! - [`decoding`]: attention against a cache equals attention over the segment, bit for bit.
 //! - [`misuse`]: mistakes of the caller panic.
+//! - [`precision`]: weights stored as bfloat16.
 //! - [`extremes`]: large numbers, infinities and NaN.
 //!
 //! [`Backend`]: laser_kernels::Backend
@@ -35,3 +36,4 @@ mod exact;
 mod extremes;
 mod forward;
 mod misuse;
+mod precision;

@@ -4,8 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use laser_kernels::Cpu;
-
 use super::active::Active;
 use super::{Event, Shared};
 use crate::engine::{Response, RolloutError};
@@ -21,12 +19,13 @@ pub(super) fn run(shared: &Shared, thread: usize) {
     };
     loop {
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            let cpu = Cpu::serial();
-            let mut state = shared
-                .decoder
-                .generation(&cpu, shared.rows, shared.capacity);
-            // Prompts take turns with tokens, so that responses do not stop for a queue of prompts.
-            Worker::new(&shared.decoder, &mut state, shared.rows, 1, &mut feed).run()
+            let (decoder, cpu, rows) = (&*shared.decoder, &shared.cpu, shared.rows);
+            cpu.install(|| {
+                let mut state = decoder.generation(cpu, rows, shared.capacity);
+                // Prompts take turns with tokens, so that responses do not stop for a queue of
+                // prompts.
+                Worker::new(decoder, cpu.clone(), &mut state, rows, 1, &mut feed).run()
+            })
         }));
         let error = match ended {
             Ok(Ok(())) => None,
@@ -138,6 +137,7 @@ impl Feed for Requests<'_> {
 
 #[cfg(test)]
 mod tests {
+    use laser_kernels::Cpu;
     use std::path::PathBuf;
     use std::sync::mpsc::channel;
 
