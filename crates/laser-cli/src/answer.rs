@@ -6,6 +6,6 @@ mod prompt;
 mod sampling;
 
 pub use data::DataArgs;
-pub use model::{ModelArgs, bad_input, bar, progress};
+pub use model::{ModelArgs, bad_input, bar, dtype, progress};
 pub use prompt::{Template, a_string, ids, prompt};
 pub use sampling::{BeamArgs, SamplingArgs, beam_words, words};

@@ -6,9 +6,11 @@ mod work;
 use std::time::Instant;
 
 use anyhow::Result;
-use laser_kernels::{Cpu, Precision};
+use laser_kernels::Cpu;
+use laser_train::ProductDtype;
 use serde_json::{Map, Value, json};
 
+use crate::answer::dtype;
 use crate::{BadInput, output};
 use shape::Shape;
 use work::Bench;
@@ -37,8 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "MEASUREMENT")]
     only: Option<Only>,
     /// How the weight matrices of products are stored; sums are float32
-    #[arg(long, default_value = "float32", value_name = "float32|bfloat16", value_parser = precision)]
-    dtype: Precision,
+    #[arg(long, default_value = "float32", value_name = "float32|bfloat16", value_parser = dtype)]
+    dtype: ProductDtype,
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -81,14 +83,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-fn precision(text: &str) -> Result<Precision, String> {
-    match text {
-        "float32" => Ok(Precision::F32),
-        "bfloat16" => Ok(Precision::Bf16),
-        _ => Err("float32 and bfloat16 are the types".into()),
-    }
-}
-
 /// Runs the command.
 pub fn run(args: Args) -> Result<()> {
     let mut s = Shape::named(&args.shape).ok_or_else(|| {
@@ -101,8 +95,8 @@ pub fn run(args: Args) -> Result<()> {
     s.change(args.batch, args.length, args.prompt);
     let cpu = Cpu::new(args.threads)?;
     let dtype = match args.dtype {
-        Precision::F32 => "float32",
-        Precision::Bf16 => "bfloat16",
+        ProductDtype::Float32 => "float32",
+        ProductDtype::Bfloat16 => "bfloat16",
     };
     let mut found = Map::new();
     let mut report = |name: &str, value: Value, line: String| {
@@ -135,7 +129,7 @@ pub fn run(args: Args) -> Result<()> {
             line,
         )?;
     }
-    let mut bench = Bench::new(&s, cpu, args.dtype)?;
+    let mut bench = Bench::new(&s, cpu, args.dtype.precision())?;
     let time = |f: &mut dyn FnMut() -> Result<()>| measure(args.warmup, args.reps, f);
     if wanted(Only::Decode) {
         let m = Measurement::new(s.decode.new_tokens(), time(&mut || bench.decode())?);

@@ -125,6 +125,11 @@ impl<B: Backend> Decoder<B> {
         self.context
     }
 
+    /// How products read the weight matrices.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Bytes of the matrices that a decoding step reads.
     pub fn bytes_per_step(&self) -> usize {
         let embed = self.layout.embed;

@@ -45,6 +45,14 @@ fn responses_do_not_depend_on_rows_threads_or_order() {
 }
 
 #[test]
+fn one_prompt_has_the_same_responses_when_threads_share_its_operations() {
+    for request in requests().into_iter().take(2) {
+        let alone = run(4, 1, std::slice::from_ref(&request));
+        assert_eq!(alone, run(2, 3, &[request]));
+    }
+}
+
+#[test]
 fn samples_differ_between_seeds_and_within_a_group() {
     let all = requests();
     let first = run(8, 1, &all);

@@ -1,6 +1,6 @@
 //! The guide: a frozen model beside the policy that rates the tokens of its responses.
 
-use laser_kernels::Cpu;
+use laser_kernels::{Cpu, Precision};
 use laser_model::{ModelConfig, Text};
 
 use crate::TrainError;
@@ -84,7 +84,7 @@ impl GuideSource {
     }
 
     /// Reads the weights.
-    pub(crate) fn load(self, cpu: &Cpu, context: usize) -> Guide {
+    pub(crate) fn load(self, cpu: &Cpu, context: usize, precision: Precision) -> Guide {
         let Source {
             config, tensors, ..
         } = self.0;
@@ -95,7 +95,7 @@ impl GuideSource {
             }
             hash = laser_rng::mix(hash.wrapping_add(1));
         });
-        let model = Reference::new(cpu, config, tensors, context);
+        let model = Reference::new(cpu, config, tensors, context, precision);
         Guide {
             model,
             identity: format!("{hash:016x}"),

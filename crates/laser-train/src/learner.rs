@@ -4,7 +4,7 @@ use std::mem::take;
 use std::path::Path;
 use std::sync::Arc;
 
-use laser_kernels::{Buffer, Cpu};
+use laser_kernels::{Buffer, Cpu, Precision};
 use laser_model::{
     Decoder, Gathered, Gradients, HeadGradient, ModelError, Retain, Text, Workspace, init_weights,
 };
@@ -55,6 +55,8 @@ pub(crate) struct LearnerSettings {
     pub rows: usize,
     /// What the forward pass keeps for the backward pass.
     pub retain: Retain,
+    /// How products read the weight matrices.
+    pub precision: Precision,
 }
 
 impl LearnerSettings {
@@ -63,6 +65,7 @@ impl LearnerSettings {
             context,
             rows: 32,
             retain: Retain::Everything,
+            precision: Precision::F32,
         }
     }
 }
@@ -129,7 +132,8 @@ impl Learner {
             adapt,
         } = source;
         let context = settings.context.min(config.max_positions);
-        let mut decoder = Decoder::new(&cpu, config, tensors, context, true);
+        let mut decoder =
+            Decoder::with_precision(&cpu, config, tensors, context, true, settings.precision);
         match adapt {
             Adapt::No => {}
             Adapt::Fresh(lora, seed) => {

@@ -65,8 +65,8 @@ pub use plan::{ImitationPlan, Plan};
 pub use recipe::{
     About, BUILT_IN, CRef, Critic, EntropyBonus, Evaluation, GuideModel, Kl, KlPlace, LearningRate,
     LikelihoodReward, LoraSettings, LossKind, METHODS, Measure, Method, Model, Optimizer, PartKind,
-    Policy, PrefixSettings, Recipe, ReferenceKind, RewardPart, Rollout, Save, Schedule,
-    SelfRewardLoss, SelfRewarding, Supervised, WarmStart, built_in,
+    Policy, PrefixSettings, ProductDtype, Recipe, ReferenceKind, RewardPart, Rollout, Save,
+    Schedule, SelfRewardLoss, SelfRewarding, Supervised, WarmStart, built_in,
 };
 pub use reference::Coefficients;
 pub use replay::{Replay, replay};

@@ -3,7 +3,7 @@
 use laser_model::{Layout, Lora, ModelConfig, Retain};
 
 use crate::TrainError;
-use crate::recipe::Recipe;
+use crate::recipe::{ProductDtype, Recipe};
 
 /// Bytes of a float.
 const FLOAT: u64 = 4;
@@ -111,19 +111,19 @@ impl MemoryPlan {
         let held = rows.min(rows / samples.max(1) as u64 + 2);
         let decoding = rows * (vocab + scoring as u64) + held * vocab + context * scoring as u64;
         let reference = match recipe.needs_reference() {
-            true => frozen(config, micro),
+            true => frozen(recipe, config, micro),
             false => 0,
         };
         // A copy on the host waits for the end of the step.
         let previous = match recipe.needs_previous() {
-            true => frozen(config, micro) + weights,
+            true => frozen(recipe, config, micro) + weights,
             false => 0,
         };
         let shares = [
             ("weights", weights, "take a smaller model"),
             (
                 "weights laid out for products",
-                forward + backward,
+                (forward + backward) / per_float(recipe),
                 "take a smaller model",
             ),
             (
@@ -199,7 +199,7 @@ impl MemoryPlan {
     pub(crate) fn add_guide(&mut self, recipe: &Recipe, config: &ModelConfig, context: usize) {
         self.shares.push(Share {
             name: "guide model",
-            bytes: frozen(config, micro_batch(recipe, context as u64)) * FLOAT,
+            bytes: frozen(recipe, config, micro_batch(recipe, context as u64)) * FLOAT,
             remedy: "take a smaller guide",
         });
     }
@@ -265,15 +265,23 @@ fn micro_batch(recipe: &Recipe, context: u64) -> u64 {
         .min(recipe.responses() as u64 * context)
 }
 
+/// Numbers of a laid-out matrix in the place of a float.
+fn per_float(recipe: &Recipe) -> u64 {
+    match recipe.model.dtype {
+        ProductDtype::Float32 => 1,
+        ProductDtype::Bfloat16 => 2,
+    }
+}
+
 /// Floats of a model that only scores micro-batches of so many tokens.
-fn frozen(config: &ModelConfig, micro: u64) -> u64 {
+fn frozen(recipe: &Recipe, config: &ModelConfig, micro: u64) -> u64 {
     let layout = Layout::new(config);
     let head = if config.tied { 0 } else { 1 };
     let sizes = layout.tensors.iter().map(|t| t.len() as u64);
     let laid_out = layout.tensors.iter().skip(head).filter(|t| t.matrix);
     let laid_out = laid_out.map(|t| (t.rows as u64).next_multiple_of(PANEL) * t.cols as u64);
     let (_, scoring) = Retain::Nothing.floats_per_token(config);
-    sizes.sum::<u64>() + laid_out.sum::<u64>() + micro * scoring as u64
+    sizes.sum::<u64>() + laid_out.sum::<u64>() / per_float(recipe) + micro * scoring as u64
 }
 
 /// Bytes that this process may still take: what the system has left, or what its group may; `None`

@@ -26,6 +26,7 @@ use crate::imitate::end_token;
 use crate::model_files::{Adapt, Source, resolve};
 use crate::problems::encode;
 use crate::punctuation::punctuation;
+use crate::recipe::ProductDtype;
 pub use beam::BeamSettings;
 pub use candidates::{Candidate, MAX_PARTITION_EXCESS, MAX_SCORE_NOISE, best_candidate};
 pub use input::InputError;
@@ -75,7 +76,8 @@ pub struct Answer {
 impl LanguageModel {
     /// Reads a model folder in the Hugging Face layout, an adapter folder of PEFT with its base
     /// model, or the model `org/name` of the hub at a revision, for sequences of at most `context`
-    /// tokens; 0 is what the model was made for. `threads` 0 is one per core.
+    /// tokens; 0 is what the model was made for. `threads` 0 is one per core. Products read its
+    /// weight matrices in `dtype`.
     ///
     /// # Errors
     /// Names the file that is missing or wrong; a `laser.json` that does not belong to the model;
@@ -85,6 +87,7 @@ impl LanguageModel {
         revision: Option<&str>,
         context: usize,
         threads: usize,
+        dtype: ProductDtype,
     ) -> Result<Self, TrainError> {
         let dir = resolve(name, revision.unwrap_or_default())?;
         let Source {
@@ -111,7 +114,8 @@ impl LanguageModel {
         let defaults = files.generation_defaults()?;
         let cpu = Cpu::new(threads)?;
         let context = if context == 0 { longest } else { context };
-        let mut decoder = Decoder::new(&cpu, config, tensors, context, false);
+        let mut decoder =
+            Decoder::with_precision(&cpu, config, tensors, context, false, dtype.precision());
         if let Adapt::Stored(stored) = adapt {
             decoder.adapt(&cpu, stored.lora, &stored.values);
         }

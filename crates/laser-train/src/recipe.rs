@@ -20,6 +20,7 @@ mod together;
 
 use std::path::Path;
 
+use laser_kernels::Precision;
 use laser_model::checkpoint::WeightType;
 use laser_rl::{
     AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Preference,
@@ -148,6 +149,40 @@ pub struct Model {
     pub context: usize,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
+    /// How products read the weight matrices, in training, sampling and scoring alike. The weights
+    /// that the optimizer changes, activations, sums and gradients are float32 in either case. Not
+    /// written out where it is float32, so that older runs are known again.
+    #[serde(skip_serializing_if = "ProductDtype::is_float32")]
+    pub dtype: ProductDtype,
+}
+
+/// Why an adapter is not trained on weights in bfloat16.
+pub(crate) const ADAPTER_IN_BFLOAT16: &str = "products read an adapter merged into its matrices, where bfloat16 rounds away most of what it changes: leave float32, or train all weights (lora.rank = 0)";
+
+/// How products read weight matrices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProductDtype {
+    /// As they are.
+    #[default]
+    Float32,
+    /// Rounded to bfloat16: half the memory, and faster sampling where the weights do not fit into
+    /// a cache.
+    Bfloat16,
+}
+
+impl ProductDtype {
+    fn is_float32(&self) -> bool {
+        *self == ProductDtype::Float32
+    }
+
+    /// What the engine calls it.
+    pub fn precision(self) -> Precision {
+        match self {
+            ProductDtype::Float32 => Precision::F32,
+            ProductDtype::Bfloat16 => Precision::Bf16,
+        }
+    }
 }
 
 /// Supervised training on written-out solutions.
@@ -478,6 +513,7 @@ impl Default for Model {
             intermediate_size: 256,
             context: 128,
             initializer_range: 0.02,
+            dtype: ProductDtype::default(),
         }
     }
 }

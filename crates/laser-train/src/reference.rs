@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use laser_kernels::{Backend, Cpu};
+use laser_kernels::{Backend, Cpu, Precision};
 use laser_model::{Decoder, ModelConfig, Retain, Workspace};
 use laser_rl::{AdaptiveKl, EntropyController, PrefixSchedule, ema};
 use laser_rollout::SelfRewardPosition;
@@ -25,10 +25,11 @@ impl Reference {
         config: ModelConfig,
         tensors: impl IntoIterator<Item = Vec<f32>>,
         context: usize,
+        precision: Precision,
     ) -> Self {
         let ws = Mutex::new(Workspace::new(cpu, &config, Retain::Nothing));
         Reference {
-            decoder: Decoder::new(cpu, config, tensors, context, false),
+            decoder: Decoder::with_precision(cpu, config, tensors, context, false, precision),
             ws,
         }
     }

@@ -22,7 +22,7 @@ use crate::memory::MemoryPlan;
 use crate::model_files::{Adapt, Source};
 use crate::problems::Problems;
 use crate::punctuation::punctuation;
-use crate::recipe::{CRef, Measure, Recipe, SelfRewardLoss};
+use crate::recipe::{ADAPTER_IN_BFLOAT16, CRef, Measure, ProductDtype, Recipe, SelfRewardLoss};
 use crate::reference::{Coefficients, Reference};
 use crate::reward::Rewards;
 use crate::save::Part;
@@ -161,6 +161,7 @@ impl Trainer {
                     true => Retain::Inputs,
                     false => Retain::Everything,
                 },
+                precision: recipe.model.dtype.precision(),
             },
         );
         if let (Part::Train, Adapt::No, Some(lora)) = (part, &source.adapt, recipe.lora.adapter(zc))
@@ -172,6 +173,14 @@ impl Trainer {
             Adapt::Fresh(lora, _) => Some(lora),
             Adapt::Stored(stored) => Some(&stored.lora),
         };
+        if part == Part::Train && lora.is_some() && recipe.model.dtype == ProductDtype::Bfloat16 {
+            return Err(TrainError::Value {
+                place: "the recipe".into(),
+                key: "model.dtype".into(),
+                value: "\"bfloat16\"".into(),
+                problem: ADAPTER_IN_BFLOAT16.into(),
+            });
+        }
         let guide = GuideSource::open(&recipe, &source.config, &source.text, context)?;
         let mut memory = MemoryPlan::new(&recipe, &source.config, lora, context, cpu.threads());
         if let Some(guide) = &guide {
@@ -185,7 +194,7 @@ impl Trainer {
             coefficients: Coefficients::new(&recipe),
             reference: None,
             previous: None,
-            guide: guide.map(|g| g.load(&learner.cpu, context)),
+            guide: guide.map(|g| g.load(&learner.cpu, context, learner.decoder.precision())),
             problems,
             hints,
             end,
@@ -347,7 +356,8 @@ impl Trainer {
             Some(_) => config.max_positions,
             None => decoder.context(),
         };
-        Reference::new(&self.learner.cpu, config, tensors, context)
+        let precision = decoder.precision();
+        Reference::new(&self.learner.cpu, config, tensors, context, precision)
     }
 
     /// Problems `first..first + count` of a stream to train on.

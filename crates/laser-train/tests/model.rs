@@ -9,8 +9,8 @@ use laser_model::Message;
 use laser_rl::SelfReward;
 use laser_rollout::{Request, Sampling, SelfRewardPosition};
 use laser_train::{
-    Exchange, InputError, Judge, JudgeHow, LanguageModel, SelfRewardToken, TestSet, TrainError,
-    evaluate,
+    Exchange, InputError, Judge, JudgeHow, LanguageModel, ProductDtype, SelfRewardToken, TestSet,
+    TrainError, evaluate,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ fn laser_json(dir: &Path, token_id: u32) {
 }
 
 fn load(dir: &Path) -> LanguageModel {
-    LanguageModel::load(dir.to_str().unwrap(), None, 0, 1).unwrap()
+    LanguageModel::load(dir.to_str().unwrap(), None, 0, 1, ProductDtype::Float32).unwrap()
 }
 
 fn ids(value: &Value) -> Vec<u32> {
@@ -249,7 +249,13 @@ fn ids_that_cannot_be_read_are_refused() {
         TrainError::Input(InputError::TooLong { .. })
     ));
     assert!(error.is_bad_input());
-    let refused = LanguageModel::load(fixture("qwen2").to_str().unwrap(), None, 513, 1);
+    let refused = LanguageModel::load(
+        fixture("qwen2").to_str().unwrap(),
+        None,
+        513,
+        1,
+        ProductDtype::Float32,
+    );
     let error = refused.err().unwrap().to_string();
     assert!(
         error.contains("context = 513") && error.contains("512"),
@@ -273,7 +279,13 @@ fn a_laser_json_of_another_model_is_refused_by_file_and_key() {
         let mut laser = good.clone();
         laser[key] = value;
         std::fs::write(&path, laser.to_string()).unwrap();
-        let error = LanguageModel::load(dir.path().to_str().unwrap(), None, 0, 1);
+        let error = LanguageModel::load(
+            dir.path().to_str().unwrap(),
+            None,
+            0,
+            1,
+            ProductDtype::Float32,
+        );
         let error = error.err().unwrap().to_string();
         assert!(
             error.contains("laser.json") && error.contains(expected),
@@ -282,10 +294,22 @@ fn a_laser_json_of_another_model_is_refused_by_file_and_key() {
     }
     let eos = json!({"token": "<|endoftext|>", "token_id": 763, "beta_v": 0.1, "c_ref": -9.0});
     std::fs::write(&path, eos.to_string()).unwrap();
-    let error = LanguageModel::load(dir.path().to_str().unwrap(), None, 0, 1);
+    let error = LanguageModel::load(
+        dir.path().to_str().unwrap(),
+        None,
+        0,
+        1,
+        ProductDtype::Float32,
+    );
     assert!(error.err().unwrap().to_string().contains("EOS"));
     std::fs::write(&path, r#"{"token": "<|vision_start|>"}"#).unwrap();
-    let error = LanguageModel::load(dir.path().to_str().unwrap(), None, 0, 1);
+    let error = LanguageModel::load(
+        dir.path().to_str().unwrap(),
+        None,
+        0,
+        1,
+        ProductDtype::Float32,
+    );
     let error = error.err().unwrap().to_string();
     assert!(
         error.contains("missing field") && error.contains("is expected"),
@@ -427,7 +451,7 @@ fn a_checkpoint_of_a_run_scores_its_responses_to_the_bit_as_the_run_did() {
 fn a_response_that_is_too_long_to_be_judged_counts_as_judged_wrong() {
     let dir = copy("qwen2", &half());
     let path = dir.path().to_str().unwrap();
-    let model = LanguageModel::load(path, None, 120, 1).unwrap();
+    let model = LanguageModel::load(path, None, 120, 1, ProductDtype::Float32).unwrap();
     let set = TestSet::load(&model, &problems(dir.path()), Wanted::ANSWER, 16).unwrap();
     let generation = model.generation(Sampling::default(), 16);
     let groups = model.test(&set, 0..2, 6, 9, &generation).unwrap();

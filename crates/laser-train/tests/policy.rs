@@ -315,6 +315,26 @@ fn threads_and_micro_batches_change_nothing_in_any_of_them() {
 }
 
 #[test]
+fn products_in_bfloat16_sample_and_train_with_the_same_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let [plain, one, two] = ["plain", "one", "two"].map(|name| dir.path().join(name));
+    train(recipe(&[]), &plain, None);
+    let settings = ["model.dtype=bfloat16"];
+    train(recipe(&settings), &one, None);
+    let other = [settings.as_slice(), &["tokens_per_micro_batch=64"]].concat();
+    let options = RunOptions {
+        threads: 2,
+        ..options(&two)
+    };
+    run(recipe(&other), options).unwrap();
+    assert_same_run(&one, &two, 5, "bfloat16");
+    assert!(weights(&one, 5) != weights(&plain, 5), "without effect");
+    for line in rl_metrics(&one) {
+        assert_eq!(line["policy/logprob_mismatch"], 0.0);
+    }
+}
+
+#[test]
 fn on_policy_the_surrogates_have_one_gradient() {
     let dir = tempfile::tempdir().unwrap();
     let base = base(dir.path());

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use laser_rollout::ServiceOptions;
 use laser_serve::{Options, Server, router};
-use laser_train::LanguageModel;
+use laser_train::{LanguageModel, ProductDtype};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -218,7 +218,7 @@ impl Setup {
 
     fn serve(self, dir: TempDir) -> Fixture {
         let name = dir.path().to_str().unwrap();
-        let model = Arc::new(LanguageModel::load(name, None, 0, 1).unwrap());
+        let model = Arc::new(LanguageModel::load(name, None, 0, 1, ProductDtype::Float32).unwrap());
         let service = model.serve(ServiceOptions {
             threads: 1,
             rows: self.rows,

@@ -2,7 +2,7 @@
 
 use laser_rl::{AdvantageKind, Aggregation, KlKind, RatioBound};
 
-use super::{CRef, KlPlace, LossKind, Recipe, SelfRewardLoss};
+use super::{ADAPTER_IN_BFLOAT16, CRef, KlPlace, LossKind, ProductDtype, Recipe, SelfRewardLoss};
 use crate::TrainError;
 use crate::best::Metric;
 use crate::tasks::Mixture;
@@ -67,6 +67,9 @@ impl Recipe {
             m.initializer_range > 0.0,
             "must be above 0",
         )?;
+        if self.lora.rank > 0 && m.dtype == ProductDtype::Bfloat16 {
+            return fail("model.dtype", "\"bfloat16\"".into(), ADAPTER_IN_BFLOAT16);
+        }
         if m.path.is_empty() {
             if !m.revision.is_empty() {
                 let problem = "there is no model.path whose revision it could be";

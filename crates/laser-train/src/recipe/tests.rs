@@ -189,6 +189,11 @@ fn a_value_out_of_range_is_refused_with_its_line_and_key() {
         ("[rollout]\nmax_new_tokens = 10", "rollout.max_new_tokens"),
         ("[model]\ncontext = 70", "model.context"),
         ("[model]\nheads = 3", "model.heads"),
+        ("[model]\ndtype = \"float16\"", "bfloat16"),
+        (
+            "[model]\ndtype = \"bfloat16\"\n[lora]\nrank = 4",
+            "model.dtype = \"bfloat16\"",
+        ),
         ("[model]\nkv_heads = 3", "model.kv_heads"),
         ("[self_reward]\nc_ref = 3.0", "self_reward.c_ref"),
         ("[self_reward]\ntoken = \"\"", "self_reward.token"),
