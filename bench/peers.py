@@ -75,9 +75,15 @@ class Shape:
 
 
 SHAPES = {
-    "tiny": Shape(128, 4, 4, 4, 512, 64, train_batch=64, train_length=64, decode_batch=64, new_tokens=128, responses=128, response_tokens=64),
-    "small": Shape(512, 8, 8, 2, 1536, 8192, train_batch=8, train_length=256, decode_batch=16, new_tokens=128, responses=32, response_tokens=128),
-    "qwen2.5-0.5b": Shape(896, 24, 14, 2, 4864, 151936, train_batch=2, train_length=256, decode_batch=8, new_tokens=32, responses=8, response_tokens=32),
+    "tiny": Shape(
+        128, 4, 4, 4, 512, 64, train_batch=64, train_length=64, decode_batch=64, new_tokens=128, responses=128, response_tokens=64
+    ),
+    "small": Shape(
+        512, 8, 8, 2, 1536, 8192, train_batch=8, train_length=256, decode_batch=16, new_tokens=128, responses=32, response_tokens=128
+    ),
+    "qwen2.5-0.5b": Shape(
+        896, 24, 14, 2, 4864, 151936, train_batch=2, train_length=256, decode_batch=8, new_tokens=32, responses=8, response_tokens=32
+    ),
 }
 OVERRIDES = ("train_batch", "train_length", "decode_batch", "new_tokens", "responses", "response_tokens", "prompt")
 
@@ -507,12 +513,18 @@ class Worker:
         return json.loads(line)
 
     def repeat(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # read() says what happened to the process
         return self.read()
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
@@ -596,7 +608,7 @@ def fastest_worker(name, args, shape):
     for way in ways:
         worker = Worker(name, way, args, shape)
         tried[way] = warm_up(worker, count)
-        if way == ways[-1] and tried[way] == min(tried.values(), key=lambda s: s or 0):
+        if way == ways[-1] and (len(ways) == 1 or tried[way] == min(tried.values())):
             break
         # Closed before the next one begins: two of them might not fit into memory.
         worker.close()
@@ -725,9 +737,9 @@ def table(result):
         f"{result['commit']}, {result['date']}. Medians; repetitions: {result['reps']}" + (", taken in turns." if in_turns else "."),
         "",
     ]
-    head = ["", "peer", "peer"]
+    head = ["", "peer", "peer took"]
     if in_turns:
-        head += ["laser", "ratio: median (min–max)", "target"]
+        head += ["laser took", "ratio: median (min–max)", "target"]
     lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
 
     def row(title, peer, peer_value, own=None, ratio=None, target=None):
