@@ -76,13 +76,19 @@ class Shape:
 
 SHAPES = {
     "tiny": Shape(
-        128, 4, 4, 4, 512, 64, train_batch=64, train_length=64, decode_batch=64, new_tokens=128, responses=128, response_tokens=64
+        128, 4, 4, 4, 512, 64,
+        train_batch=64, train_length=64, decode_batch=64, new_tokens=128,
+        responses=128, response_tokens=64,
     ),
     "small": Shape(
-        512, 8, 8, 2, 1536, 8192, train_batch=8, train_length=256, decode_batch=16, new_tokens=128, responses=32, response_tokens=128
+        512, 8, 8, 2, 1536, 8192,
+        train_batch=8, train_length=256, decode_batch=16, new_tokens=128,
+        responses=32, response_tokens=128,
     ),
     "qwen2.5-0.5b": Shape(
-        896, 24, 14, 2, 4864, 151936, train_batch=2, train_length=256, decode_batch=8, new_tokens=32, responses=8, response_tokens=32
+        896, 24, 14, 2, 4864, 151936,
+        train_batch=2, train_length=256, decode_batch=8, new_tokens=32,
+        responses=8, response_tokens=32,
     ),
 }
 OVERRIDES = ("train_batch", "train_length", "decode_batch", "new_tokens", "responses", "response_tokens", "prompt")
@@ -734,7 +740,8 @@ def table(result):
         f"Shape `{result['shape']}`: hidden {shape['hidden']}, {shape['layers']} layers, {shape['heads']} heads "
         f"({shape['kv_heads']} kv), ffn {shape['ffn']}, vocab {shape['vocab']}. {machine['cpu']}, {machine['threads']} "
         f"threads; " + ", ".join(f"{k} {v}" for k, v in versions.items() if k != "python") + f"; commit "
-        f"{result['commit']}, {result['date']}. Medians; repetitions: {result['reps']}" + (", taken in turns." if in_turns else "."),
+        f"{result['commit']}, {result['date']}. Medians; repetitions: {result['reps']}"
+        + (", taken in turns." if in_turns else "."),
         "",
     ]
     head = ["", "peer", "peer took"]
@@ -756,7 +763,8 @@ def table(result):
         extra = []
         if in_turns:
             ratio = got["ratio"]
-            extra = [(own, f"{own['median_seconds']:.3f} s"), ratio_text(ratio), verdict("≥", ratio["target"], ratio["reached"])]
+            target = verdict("≥", ratio["target"], ratio["reached"])
+            extra = [(own, f"{own['median_seconds']:.3f} s"), ratio_text(ratio), target]
         row(titles[name], peer, f"{peer['median_seconds']:.3f} s", *extra)
     for got in result["measurements"].values():
         if "checkpointing" not in got:
@@ -824,7 +832,7 @@ def arguments():
     for field in OVERRIDES:
         parser.add_argument("--" + field.replace("_", "-"), type=positive, help="overrides the shape's value")
     parser.add_argument("--interleave", metavar="CMD", help="shell command that prints our measurement as JSON")
-    parser.add_argument("--timeout", type=float, default=1800, help="seconds one run of CMD or of a peer may take (default 1800)")
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds a run of CMD or of a peer may take (default 1800)")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="write the table into FILE")
     # How this program calls itself for a peer's process.
     parser.add_argument("--worker", choices=MEASUREMENTS, help=argparse.SUPPRESS)
