@@ -601,7 +601,8 @@ def check_ours(ours, expected, only, tokens):
 def warm_up(worker, count):
     """The shortest of some repetitions; None where none were asked for."""
     seconds = [worker.repeat()["seconds"] for _ in range(count)]
-    say(f"{worker}: warm-up " + ", ".join(f"{s:.3f}" for s in seconds) + " s")
+    if seconds:
+        say(f"{worker}: warm-up " + ", ".join(f"{s:.3f}" for s in seconds) + " s")
     return min(seconds, default=None)
 
 
@@ -621,7 +622,7 @@ def fastest_worker(name, args, shape):
     else:
         worker = Worker(name, min(tried, key=tried.get), args, shape)
         warm_up(worker, args.warmup)
-    return worker, [{"dtype": d, "way": w, "seconds": s} for (d, w), s in tried.items()]
+    return worker, [{"dtype": d, "way": w, "seconds": s} for (d, w), s in tried.items() if s is not None]
 
 
 def fastest_dtype(name, args, tokens):
