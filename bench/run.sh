@@ -32,9 +32,11 @@ done
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 cargo build --release --bin laser
 
-# peers.py fills in {only} and {dtype} for each measurement.
+# peers.py fills in {only} and {dtype} for each measurement. Each turn of ours is a new process: it warms up by itself,
+# and its few repetitions stay close in time to the peer's one.
 for shape in "${shapes[@]}"; do
+  ours="'$target/release/laser' bench --shape $shape --threads $threads --warmup 1 --reps 3"
   "$venv/bin/python" bench/peers.py --shape "$shape" --threads "$threads" --reps 5 --warmup 2 \
-    --interleave "'$target/release/laser' bench --shape $shape --threads $threads --only {only} --dtype {dtype} --json" \
+    --interleave "$ours --only {only} --dtype {dtype} --json" \
     --markdown docs/performance.md "$@" | tee "$target/bench-$shape.json"
 done
