@@ -3,6 +3,7 @@
 mod shape;
 mod work;
 
+use std::cell::LazyCell;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -99,11 +100,11 @@ pub fn run(args: Args) -> Result<()> {
         ProductDtype::Bfloat16 => "bfloat16",
     };
     let mut found = Map::new();
-    let mut report = |name: &str, value: Value, line: String| {
+    let mut report = |name: &str, value: Value, line: &dyn Fn() -> String| {
         found.insert(name.into(), value);
         match args.json {
             true => Ok(()),
-            false => output::data(line),
+            false => output::data(line()),
         }
     };
     if !args.json {
@@ -115,49 +116,40 @@ pub fn run(args: Args) -> Result<()> {
         ))?;
     }
     let wanted = |m: Only| args.only.is_none_or(|only| only == m);
-    let flops = cpu.peak_flops(5);
-    let bandwidth = cpu.read_bandwidth(READ, 3);
-    if wanted(Only::Limits) {
-        let line = format!(
-            "limits      {:.0} GFLOP/s of multiply-adds, {:.1} GB/s read from memory",
-            flops / 1e9,
-            bandwidth / 1e9
-        );
-        report(
-            "limits",
-            json!({"flops": flops, "read_bandwidth": bandwidth}),
-            line,
-        )?;
-    }
+    // Measured when first asked for: the memory that is read must not be part of another
+    // measurement's largest memory.
+    let limits = {
+        let cpu = cpu.clone();
+        LazyCell::new(move || Limits {
+            flops: cpu.peak_flops(5),
+            bandwidth: cpu.read_bandwidth(READ, 3),
+        })
+    };
     let mut bench = Bench::new(&s, cpu, args.dtype.precision())?;
     let time = |f: &mut dyn FnMut() -> Result<()>| measure(args.warmup, args.reps, f);
     if wanted(Only::Decode) {
         let m = Measurement::new(s.decode.new_tokens(), time(&mut || bench.decode())?);
         let read = bench.bytes_decoded() as f64 / m.median();
-        let line = format!(
-            "{}   {:.0} % of the bandwidth",
-            m.line("decode"),
-            100.0 * read / bandwidth
-        );
-        report("decode", m.json(json!({"bytes_per_second": read})), line)?;
+        report("decode", m.json(json!({"bytes_per_second": read})), &|| {
+            let share = 100.0 * read / limits.bandwidth;
+            format!("{}   {share:.0} % of the bandwidth", m.line("decode"))
+        })?;
     }
     if wanted(Only::TrainStep) {
         let m = Measurement::new(s.train.0 * s.train.1, time(&mut || bench.train())?);
         let rate = bench.train_flops() / m.median();
-        let line = format!(
-            "{}   {:.0} % of the peak",
-            m.line("train step"),
-            100.0 * rate / flops
-        );
         report(
             "train_step",
             m.json(json!({"flops_per_second": rate})),
-            line,
+            &|| {
+                let share = 100.0 * rate / limits.flops;
+                format!("{}   {share:.0} % of the peak", m.line("train step"))
+            },
         )?;
     }
     if wanted(Only::GrpoStep) {
         let m = Measurement::new(s.grpo.new_tokens(), time(&mut || bench.policy_step(false))?);
-        report("grpo_step", m.json(json!({})), m.line("grpo step"))?;
+        report("grpo_step", m.json(json!({})), &|| m.line("grpo step"))?;
     }
     if wanted(Only::LaserStep) {
         // In turns, so that a noisy machine hits both alike.
@@ -181,17 +173,29 @@ pub fn run(args: Args) -> Result<()> {
             .map(|(a, b)| a / b - 1.0)
             .collect();
         extra.sort_by(f64::total_cmp);
-        let line = format!(
-            "{}   {:+.1} % over grpo step [{:+.1}, {:+.1}]",
-            with.line("laser step"),
-            100.0 * median(&extra),
-            100.0 * extra[0],
-            100.0 * extra[extra.len() - 1]
-        );
+        let more = json!({"grpo_seconds": without.seconds, "extra": median(&extra)});
+        report("laser_step", with.json(more), &|| {
+            format!(
+                "{}   {:+.1} % over grpo step [{:+.1}, {:+.1}]",
+                with.line("laser step"),
+                100.0 * median(&extra),
+                100.0 * extra[0],
+                100.0 * extra[extra.len() - 1]
+            )
+        })?;
+    }
+    if wanted(Only::Limits) {
+        let (flops, bandwidth) = (limits.flops, limits.bandwidth);
         report(
-            "laser_step",
-            with.json(json!({"grpo_seconds": without.seconds, "extra": median(&extra)})),
-            line,
+            "limits",
+            json!({"flops": flops, "read_bandwidth": bandwidth}),
+            &|| {
+                format!(
+                    "limits      {:.0} GFLOP/s of multiply-adds, {:.1} GB/s read from memory",
+                    flops / 1e9,
+                    bandwidth / 1e9
+                )
+            },
         )?;
     }
     if args.json {
@@ -201,6 +205,14 @@ pub fn run(args: Args) -> Result<()> {
         return output::data(Value::Object(found));
     }
     Ok(())
+}
+
+/// What the machine does at most.
+struct Limits {
+    /// Floating-point operations per second.
+    flops: f64,
+    /// Bytes per second.
+    bandwidth: f64,
 }
 
 /// Bytes that the bandwidth is measured on: more than caches hold.
