@@ -1,5 +1,7 @@
 //! From the logits of a step to a token.
 
+use std::cmp::Ordering;
+
 use laser_rng::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -152,28 +154,46 @@ impl Sampling {
 
     /// Applies top-k, top-p and min-p to `(id, weight)`; the largest weight is 1.
     fn filter(&self, candidates: &mut Vec<(u32, f32)>) {
-        let top_k = self.top_k > 0 && self.top_k < candidates.len();
-        if top_k || self.top_p < 1.0 {
-            // Equal weights keep the order of ids: the result is a function of the logits alone.
-            candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        }
-        if top_k {
+        if self.top_k > 0 && self.top_k < candidates.len() {
+            candidates.select_nth_unstable_by(self.top_k - 1, likelier);
             candidates.truncate(self.top_k);
+            candidates.sort_unstable_by(likelier);
         }
         if self.top_p < 1.0 {
-            let total: f64 = candidates.iter().map(|c| c.1 as f64).sum();
-            let mut mass = 0.0;
-            let keep = candidates.iter().take_while(|c| {
-                let wanted = mass < self.top_p as f64 * total;
-                mass += c.1 as f64;
-                wanted
-            });
-            let keep = keep.count().max(1);
-            candidates.truncate(keep);
+            nucleus(self.top_p, candidates);
         }
         if self.min_p > 0.0 {
             candidates.retain(|c| c.1 >= self.min_p);
         }
+    }
+}
+
+/// The likelier first. Equal weights keep the order of ids: the result is a function of the logits
+/// alone.
+fn likelier(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+/// Keeps the likeliest candidates that together have `top_p` of the weight, in order. Most of a
+/// large vocabulary is never sorted: the likeliest are, in parts that grow until they are enough.
+fn nucleus(top_p: f32, candidates: &mut Vec<(u32, f32)>) {
+    const FIRST: usize = 256;
+    let wanted = f64::from(top_p) * candidates.iter().map(|c| f64::from(c.1)).sum::<f64>();
+    let (mut mass, mut sorted, mut part) = (0.0, 0, FIRST);
+    while sorted < candidates.len() {
+        let rest = &mut candidates[sorted..];
+        if part < rest.len() {
+            rest.select_nth_unstable_by(part - 1, likelier);
+        }
+        let end = part.min(rest.len());
+        rest[..end].sort_unstable_by(likelier);
+        for (i, c) in rest[..end].iter().enumerate() {
+            mass += f64::from(c.1);
+            if mass >= wanted {
+                return candidates.truncate(sorted + i + 1);
+            }
+        }
+        (sorted, part) = (sorted + end, 4 * part);
     }
 }
 
@@ -253,6 +273,36 @@ mod tests {
             ..Default::default()
         };
         assert_frequencies(tiny, None, [0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn filters_of_a_large_vocabulary_keep_what_sorting_all_of_it_keeps() {
+        let mut rng = Rng::from_words(&[3]);
+        // Few levels, so that many weights are equal.
+        let logits: Vec<f32> = (0..5000).map(|_| (rng.uniform() * 40.0) as f32).collect();
+        let rounded: Vec<f32> = logits.iter().map(|z| (z * 0.2).round()).collect();
+        for logits in [logits, rounded] {
+            for (top_k, top_p) in [(0, 0.02), (0, 0.6), (0, 0.999), (700, 1.0), (700, 0.97)] {
+                let sampling = Sampling {
+                    top_k,
+                    top_p,
+                    ..Default::default()
+                };
+                let (mut got, mut all) = (Vec::new(), Vec::new());
+                sampling.warp(&logits, None, &mut got).unwrap();
+                Sampling::default().warp(&logits, None, &mut all).unwrap();
+                all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                all.truncate(if top_k > 0 { top_k } else { all.len() });
+                let total: f64 = all.iter().map(|c| f64::from(c.1)).sum();
+                let (mut mass, mut keep) = (0.0, 0);
+                while keep < all.len() && mass < f64::from(top_p) * total {
+                    mass += f64::from(all[keep].1);
+                    keep += 1;
+                }
+                assert!(top_p == 1.0 || keep < all.len(), "the filter filters");
+                assert_eq!(got, all[..keep], "top_k {top_k}, top_p {top_p}");
+            }
+        }
     }
 
     #[test]
