@@ -1,11 +1,15 @@
-//! Floating-point operations per second of the hot kernels; one element is one operation.
+//! The kernels one by one. Of products one element is one floating-point operation, of all others
+//! a number that is computed.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use laser_kernels::{AttentionShape, Backend, Buffer, Cpu, Packed, Segments};
+use laser_kernels::{
+    AdamW, AttentionShape, Backend, Buffer, Cpu, HeadWeightGradient, NormLayout, Packed, Precision,
+    Segments,
+};
 
 /// Floats in `[-1, 1]` without a pattern that matters.
 fn floats(n: usize) -> Buffer {
@@ -74,6 +78,144 @@ fn gemm(c: &mut Criterion) {
     }
 }
 
+/// Products of few rows with more weights than a cache holds, as in decoding, in both precisions.
+fn few_rows(c: &mut Criterion) {
+    let cpu = Cpu::new(0).expect("a thread pool");
+    let mut group = group(c, "few_rows");
+    let (outputs, inputs, matrices) = (3072, 512, 18);
+    for precision in [Precision::F32, Precision::Bf16] {
+        let w = floats(outputs * inputs);
+        let weights: Vec<Packed> = (0..matrices)
+            .map(|_| {
+                let mut packed = cpu.packed(precision);
+                cpu.pack(&w, outputs, inputs, false, &mut packed);
+                packed
+            })
+            .collect();
+        for rows in [1, 4, 16, 64] {
+            group.throughput(Throughput::Elements(
+                (2 * matrices * rows * outputs * inputs) as u64,
+            ));
+            let (x, mut y) = (floats(rows * inputs), Buffer::zeros(rows * outputs));
+            group.bench_function(format!("{precision:?}/{rows}"), |b| {
+                b.iter(|| {
+                    for w in &weights {
+                        cpu.linear(rows, black_box(&x), w, None, &mut y, false);
+                    }
+                });
+            });
+        }
+    }
+}
+
+/// A step of 64 sequences against their caches: keys of each head its own, and shared by four.
+fn attention_cached(c: &mut Criterion) {
+    let cpu = Cpu::new(0).expect("a thread pool");
+    let mut group = group(c, "attention_cached");
+    for (heads, kv_heads, head_dim) in [(4, 4, 32), (8, 2, 64)] {
+        let shape = AttentionShape {
+            heads,
+            kv_heads,
+            head_dim,
+        };
+        let slots = 64;
+        for tokens in [64, 512] {
+            let mut cache = cpu.kv_cache(shape, 1, slots, tokens);
+            let qkv = floats(slots * shape.qkv_width());
+            for t in 0..tokens {
+                let rows: Vec<_> = (0..slots).map(|s| (s, t)).collect();
+                cpu.cache_write(&mut cache, 0, &qkv, &rows);
+            }
+            let rows: Vec<_> = (0..slots).map(|s| (s, tokens)).collect();
+            let mut out = Buffer::zeros(slots * shape.q_width());
+            group.throughput(Throughput::Elements(
+                (4 * slots * shape.q_width() * tokens) as u64,
+            ));
+            group.bench_function(
+                format!("{heads} heads, {kv_heads} kv/{tokens} tokens"),
+                |b| {
+                    b.iter(|| cpu.attention_cached(&cache, 0, black_box(&qkv), &rows, &mut out));
+                },
+            );
+        }
+    }
+}
+
+/// Passes over rows, at the width of the shape `small`.
+fn rows(c: &mut Criterion) {
+    let cpu = Cpu::new(0).expect("a thread pool");
+    let mut group = group(c, "rows");
+    let (rows, width) = (2048, 512);
+    let layout = NormLayout::rows(width);
+    let (x, dy, w) = (floats(rows * width), floats(rows * width), floats(width));
+    let (mut y, mut inv) = (Buffer::zeros(rows * width), Buffer::zeros(rows));
+    let mut dw = Buffer::zeros(width);
+    group.throughput(Throughput::Elements((rows * width) as u64));
+    group.bench_function("rms_norm", |b| {
+        b.iter(|| cpu.rms_norm(layout, rows, black_box(&x), &w, 1e-6, &mut y, &mut inv));
+    });
+    group.bench_function("rms_norm_backward", |b| {
+        b.iter(|| {
+            let dw = Some(&mut dw);
+            cpu.rms_norm_backward(layout, rows, &x, &w, &inv, black_box(&dy), &mut y, true, dw);
+        });
+    });
+    let gate_up = floats(2 * rows * width);
+    let mut dgate_up = Buffer::zeros(2 * rows * width);
+    group.bench_function("swiglu", |b| {
+        b.iter(|| cpu.swiglu(rows, width, black_box(&gate_up), &mut y));
+    });
+    group.bench_function("swiglu_backward", |b| {
+        b.iter(|| cpu.swiglu_backward(rows, width, black_box(&gate_up), &dy, &mut dgate_up));
+    });
+    let shape = AttentionShape {
+        heads: 4,
+        kv_heads: 2,
+        head_dim: 64,
+    };
+    let positions: Vec<u32> = (0..rows as u32).collect();
+    let (table, mut qkv) = (floats(rows * 64), floats(rows * shape.qkv_width()));
+    group.bench_function("rope", |b| {
+        b.iter(|| cpu.rope(shape, &mut qkv, black_box(&positions), &table, false));
+    });
+    let ids: Vec<u32> = (0..rows as u32).map(|i| i * 31 % 1000).collect();
+    let mut table = floats(1000 * width);
+    group.bench_function("embed", |b| {
+        b.iter(|| cpu.embed(&table, width, black_box(&ids), &mut y));
+    });
+    group.bench_function("embed_backward", |b| {
+        b.iter(|| cpu.embed_backward(width, black_box(&ids), &dy, &mut table));
+    });
+}
+
+/// A million parameters.
+fn optimizer(c: &mut Criterion) {
+    let cpu = Cpu::new(0).expect("a thread pool");
+    let mut group = group(c, "optimizer");
+    let n = 1 << 20;
+    let (mut p, g) = (floats(n), floats(n));
+    let (mut m, mut v) = (Buffer::zeros(n), Buffer::zeros(n));
+    let config = AdamW {
+        lr: 1e-6,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weight_decay: 0.01,
+        grad_scale: 1.0,
+    };
+    group.throughput(Throughput::Elements(n as u64));
+    group.bench_function("adamw", |b| {
+        b.iter(|| cpu.adamw(&config, 10, &mut p, black_box(&g), &mut m, &mut v));
+    });
+    group.bench_function("sum_of_squares", |b| {
+        b.iter(|| cpu.sum_of_squares(black_box(&g)));
+    });
+    let mut packed = Packed::default();
+    group.bench_function("pack", |b| {
+        b.iter(|| cpu.pack(black_box(&p), 1024, 1024, true, &mut packed));
+    });
+}
+
 /// Forward: two products over the causal half of the scores. Backward: five.
 fn attention(c: &mut Criterion) {
     let cpu = Cpu::new(0).expect("a thread pool");
@@ -114,7 +256,7 @@ fn attention(c: &mut Criterion) {
     });
 }
 
-/// The product with the head; the softmax is not counted.
+/// The products with the head, one forward and three backward; the softmax is not counted.
 fn head_gather(c: &mut Criterion) {
     let cpu = Cpu::new(0).expect("a thread pool");
     let mut group = group(c, "head_gather");
@@ -136,8 +278,36 @@ fn head_gather(c: &mut Criterion) {
                 )
             });
         });
+        let dlogp = vec![1.0 / rows as f32; rows];
+        let mut dhidden = Buffer::zeros(rows * width);
+        let mut dweight = Buffer::zeros(vocab * width);
+        group.throughput(Throughput::Elements((6 * rows * vocab * width) as u64));
+        group.bench_function(format!("backward/4096 rows, vocab {vocab}"), |b| {
+            b.iter(|| {
+                cpu.head_gather_backward(
+                    black_box(&hidden),
+                    &head,
+                    &ids,
+                    &lse,
+                    &entropy,
+                    &dlogp,
+                    None,
+                    &mut dhidden,
+                    HeadWeightGradient::Whole(&mut dweight),
+                )
+            });
+        });
     }
 }
 
-criterion_group!(benches, gemm, attention, head_gather);
+criterion_group!(
+    benches,
+    gemm,
+    few_rows,
+    attention,
+    attention_cached,
+    head_gather,
+    rows,
+    optimizer
+);
 criterion_main!(benches);
