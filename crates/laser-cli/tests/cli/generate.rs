@@ -35,6 +35,34 @@ fn greedy_ids_are_those_of_pytorch() {
 }
 
 #[test]
+fn weights_read_as_bfloat16_give_nearly_the_same_numbers() {
+    let (dir, r) = (with_model("qwen2"), reference("qwen2"));
+    let input = json!({"ids": r["greedy"]["prompt"]});
+    write(&dir, "in.jsonl", &jsonl(&[input]));
+    let args = [
+        &GENERATE[..],
+        &["--max-new-tokens", "1", "--greedy", "--logprobs"],
+    ]
+    .concat();
+    let [whole, half] = ["float32", "bfloat16"].map(|dtype| {
+        let row = &rows(&dir, &[&args[..], &["--dtype", dtype]].concat())[0];
+        assert_eq!(row["ids"][0], r["greedy"]["output"][0]);
+        row["logprobs"][0].as_f64().unwrap()
+    });
+    assert!(
+        whole != half && (whole - half).abs() < 0.05,
+        "{whole}, {half}"
+    );
+    let wrong = [&args[..], &["--dtype", "half"]].concat();
+    fails(
+        dir.path(),
+        &wrong,
+        2,
+        &["--dtype", "float32 and bfloat16 are the types"],
+    );
+}
+
+#[test]
 fn every_prompt_gets_its_samples_in_order_with_the_self_reward_of_those_that_end() {
     let (dir, r) = (with_self_reward("qwen2"), reference("qwen2"));
     widen_eos(&dir);

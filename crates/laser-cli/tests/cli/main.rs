@@ -300,24 +300,49 @@ fn a_recipe_that_is_no_text_file_ends_with_status_2() {
 #[test]
 fn a_measurement_is_a_table_for_people_and_json_for_programs() {
     let dir = workplace();
-    let args = ["bench", "--reps", "1", "--warmup", "0", "--threads", "1"];
+    let once = "bench --reps 1 --warmup 0 --threads 1 --batch 8 --length 8 --prompt 4";
+    let args: Vec<&str> = once.split(' ').collect();
     let output = laser(dir.path(), &args);
     assert!(output.status.success(), "{}", stderr(&output));
     let table = stdout(&output);
     let starts: Vec<&str> = table.lines().map(|l| &l[..6]).collect();
-    assert_eq!(starts, ["shape ", "train ", "decode"]);
-    assert_eq!(table.matches("tokens/s").count(), 2, "{table}");
-
-    let output = laser(dir.path(), &[&args[..], &["--json"]].concat());
-    let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(
-        (&json["shape"], &json["threads"]),
-        (&"tiny".into(), &1.into())
+        starts,
+        ["shape ", "decode", "train ", "grpo s", "laser ", "limits"]
     );
-    for (name, tokens) in [("train_step", 4096), ("decode", 8192)] {
-        assert_eq!(json[name]["tokens"], tokens);
-        assert_eq!(json[name]["seconds"].as_array().unwrap().len(), 1);
+    assert_eq!(table.matches("tokens/s").count(), 4, "{table}");
+    for unit in ["% of the bandwidth", "% of the peak", "% over grpo step"] {
+        assert_eq!(table.matches(unit).count(), 1, "{table}");
     }
+
+    let names = ["train_step", "decode", "grpo_step", "laser_step"];
+    for (dtype, only) in [("float32", None), ("bfloat16", Some("grpo_step"))] {
+        let more = ["--json", "--dtype", dtype];
+        let only: Vec<&str> = only.into_iter().flat_map(|only| ["--only", only]).collect();
+        let output = laser(dir.path(), &[&args[..], &more, &only].concat());
+        let json: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(
+            (&json["shape"], &json["threads"], &json["dtype"]),
+            (&"tiny".into(), &1.into(), &dtype.into())
+        );
+        for name in names {
+            let m = &json[name];
+            if only.last().is_some_and(|only| *only != name) {
+                assert!(m.is_null(), "{json}");
+                continue;
+            }
+            assert_eq!(m["tokens"], 64);
+            assert_eq!(m["seconds"].as_array().unwrap().len(), 1);
+            assert!(!cfg!(target_os = "linux") || m["peak_bytes"].as_u64() > Some(1 << 20));
+        }
+        assert_eq!(json["limits"].is_null(), !only.is_empty());
+    }
+    fails(
+        dir.path(),
+        &["bench", "--dtype", "float16"],
+        2,
+        &["--dtype", "float32 and bfloat16"],
+    );
     fails(
         dir.path(),
         &["bench", "--reps", "0"],
