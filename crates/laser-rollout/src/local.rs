@@ -214,9 +214,11 @@ impl<'a> LocalEngine<'a> {
         let samples: usize = requests.iter().map(|r| r.samples).sum();
         let threads = self.cpu.threads();
         let together = together(self.decoder, threads, requests.len());
+        let workers = threads.min(requests.len()).max(1);
+        // As many rows in either case: what a run was found to need does not change.
         let (workers, rows) = match together {
-            true => (1, self.memory.rows * threads),
-            false => (threads.min(requests.len()).max(1), self.memory.rows),
+            true => (1, self.memory.rows * workers),
+            false => (workers, self.memory.rows),
         };
         // A cache for rows that are never used would only take memory.
         let rows = rows.min(samples).max(1);

@@ -32,7 +32,7 @@ pub struct ModelArgs {
         value_parser = clap::value_parser!(u16).range(..=1024)
     )]
     pub threads: u16,
-    /// How products read the weight matrices; bfloat16 takes half the memory and time of reading
+    /// How products read the weight matrices; bfloat16 halves what is read for a token
     #[arg(long, default_value = "float32", value_name = "float32|bfloat16", value_parser = dtype)]
     pub dtype: ProductDtype,
 }

@@ -108,20 +108,20 @@ simd_fn! {
 /// multiply-adds, each of which waits for the one before.
 const HEADS: usize = 4;
 
-/// What `H` query heads of one token read and write: their left operands, panels and results.
-struct Heads<const H: usize> {
-    a: [*const f32; H],
-    b: [*const f32; H],
-    c: [*mut f32; H],
+/// What [`HEADS`] query heads of one token read and write: their left operands, panels and results.
+struct Heads {
+    a: [*const f32; HEADS],
+    b: [*const f32; HEADS],
+    c: [*mut f32; HEADS],
 }
 
-impl<const H: usize> Heads<H> {
+impl Heads {
     /// `c[columns] = a[k] · b` of each head for one panel, each element one chain as in a matrix
     /// product.
     #[inline(always)]
     unsafe fn product<S: Simd>(&self, k: usize, columns: usize) {
         const VECTORS: usize = PANEL / LANES;
-        let mut acc = [[S::splat(0.0); VECTORS]; H];
+        let mut acc = [[S::splat(0.0); VECTORS]; HEADS];
         for p in 0..k {
             for (h, acc) in acc.iter_mut().enumerate() {
                 let x = S::splat(*self.a[h].add(p));
@@ -154,7 +154,7 @@ simd_fn! {
         let (d, group) = (shape.head_dim, shape.heads / shape.kv_heads);
         let kv = |h: usize| (first + h) / group;
         for j in (0..n).step_by(PANEL) {
-            Heads::<HEADS> {
+            Heads {
                 a: std::array::from_fn(|h| q.add((first + h) * d)),
                 b: std::array::from_fn(|h| keys.add(kv(h) * key_len + j * d)),
                 c: std::array::from_fn(|h| scores.add(h * padded + j)),
@@ -166,7 +166,7 @@ simd_fn! {
             *sum = softmax_numerators::<S>(scores.add(h * padded), n, n, scale).1;
         }
         for (panel, j) in (0..d).step_by(PANEL).enumerate() {
-            Heads::<HEADS> {
+            Heads {
                 a: std::array::from_fn(|h| scores.add(h * padded) as *const f32),
                 b: std::array::from_fn(|h| {
                     values.add(kv(h) * value_len + panel * capacity * PANEL)
