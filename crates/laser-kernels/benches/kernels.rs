@@ -174,7 +174,14 @@ fn rows(c: &mut Criterion) {
         head_dim: 64,
     };
     let positions: Vec<u32> = (0..rows as u32).collect();
-    let (table, mut qkv) = (floats(rows * 64), floats(rows * shape.qkv_width()));
+    // Rotations, which leave the length of what they turn in place: it is turned again and again.
+    let angle = |i: usize| (i / 64 * (i % 32)) as f32 * 0.01;
+    let table = |i: usize| match i % 64 < 32 {
+        true => angle(i).cos(),
+        false => angle(i).sin(),
+    };
+    let table = Buffer::from_slice(&(0..rows * 64).map(table).collect::<Vec<_>>());
+    let mut qkv = floats(rows * shape.qkv_width());
     group.bench_function("rope", |b| {
         b.iter(|| cpu.rope(shape, &mut qkv, black_box(&positions), &table, false));
     });
@@ -262,7 +269,10 @@ fn head_gather(c: &mut Criterion) {
     let mut group = group(c, "head_gather");
     let (rows, width) = (4096, 128);
     for vocab in [64, 8192] {
-        let (hidden, head) = (floats(rows * width), packed(&cpu, vocab, width));
+        // Logits of a few nats: probabilities below the smallest normal number would be measured
+        // instead of the products.
+        let (mut hidden, head) = (floats(rows * width), packed(&cpu, vocab, width));
+        cpu.scale(&mut hidden, 0.1);
         let ids: Vec<u32> = (0..rows).map(|i| (i * 31 % vocab) as u32).collect();
         let (mut logp, mut entropy, mut lse) = (vec![0.0; rows], vec![0.0; rows], vec![0.0; rows]);
         group.throughput(Throughput::Elements((2 * rows * vocab * width) as u64));
