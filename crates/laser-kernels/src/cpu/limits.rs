@@ -50,7 +50,7 @@ impl Cpu {
     /// Floating-point operations per second of all threads together when nothing but multiply-adds
     /// (two operations each) is done: the best of `repetitions` of about 20 milliseconds.
     pub fn peak_flops(&self, repetitions: usize) -> f64 {
-        let rounds = 1 << 21;
+        let rounds = 1 << 23;
         let operations = (2 * self.threads() * rounds * CHAINS * LANES) as f64;
         operations
             / self.least_seconds(repetitions, |isa, _| unsafe {
