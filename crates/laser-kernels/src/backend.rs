@@ -43,42 +43,86 @@ impl AttentionShape {
 }
 
 /// Bounds of the sequences in a packed batch: sequence `i` is rows `bounds[i]..bounds[i + 1]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Sequences come in families. The first of a family is its stem; the others continue it, so that
+/// the stem's rows are before theirs for each of them, and none sees another. What several
+/// sequences begin with is thus computed once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Segments {
-    bounds: Vec<usize>,
+    /// Where each sequence ends; the first begins at 0.
+    ends: Vec<usize>,
+    /// The stem of each family.
+    stems: Vec<usize>,
 }
 
 impl Segments {
-    /// Sequences of the given lengths, one after the other.
+    /// Sequences of the given lengths, one after the other, that have nothing in common.
     pub fn from_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
-        let mut bounds = vec![0];
-        let mut end = 0;
-        for len in lengths {
-            end += len;
-            bounds.push(end);
-        }
-        Segments { bounds }
+        let mut segments = Segments::default();
+        lengths.into_iter().for_each(|len| segments.begin(len));
+        segments
     }
 
-    /// Sequences.
+    /// Adds a sequence that begins a family.
+    pub fn begin(&mut self, len: usize) {
+        self.stems.push(self.count());
+        self.ends.push(self.tokens() + len);
+    }
+
+    /// Adds a sequence that continues the stem of the last family.
+    ///
+    /// # Panics
+    /// When there is no family yet.
+    pub fn continue_stem(&mut self, len: usize) {
+        assert!(!self.stems.is_empty(), "nothing to continue");
+        self.ends.push(self.tokens() + len);
+    }
+
+    /// Sequences, stems included.
     pub fn count(&self) -> usize {
-        self.bounds.len() - 1
+        self.ends.len()
     }
 
     /// Rows in all.
     pub fn tokens(&self) -> usize {
-        self.bounds[self.bounds.len() - 1]
+        self.ends.last().copied().unwrap_or(0)
     }
 
     /// Rows of sequence `i`.
     pub fn range(&self, i: usize) -> Range<usize> {
-        self.bounds[i]..self.bounds[i + 1]
+        let start = i.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[i]
     }
 
-    /// The position of every row inside its sequence.
+    /// Families.
+    pub fn families(&self) -> usize {
+        self.stems.len()
+    }
+
+    /// The sequences of family `f`: its stem, and then what continues it.
+    pub fn family(&self, f: usize) -> Range<usize> {
+        let end = self.stems.get(f + 1).copied();
+        self.stems[f]..end.unwrap_or(self.count())
+    }
+
+    /// The stem that sequence `i` continues; itself where it is one.
+    pub fn stem(&self, i: usize) -> usize {
+        self.stems[self.stems.partition_point(|stem| *stem <= i) - 1]
+    }
+
+    /// Tokens that the last row of sequence `i` sees, itself included.
+    pub fn seen(&self, i: usize) -> usize {
+        let stem = match self.stem(i) {
+            stem if stem == i => 0,
+            stem => self.range(stem).len(),
+        };
+        stem + self.range(i).len()
+    }
+
+    /// The position of every row: behind the rows of its sequence that it sees.
     pub fn positions(&self) -> Vec<u32> {
         (0..self.count())
-            .flat_map(|i| 0..self.range(i).len() as u32)
+            .flat_map(|i| (self.seen(i) - self.range(i).len()) as u32..self.seen(i) as u32)
             .collect()
     }
 }
@@ -267,8 +311,8 @@ pub trait Backend: Send + Sync {
         undo: bool,
     );
 
-    /// Causal softmax attention inside each segment: `out[T, heads · head_dim]`, and
-    /// `lse[T, heads]` of the scaled scores for the backward.
+    /// Causal softmax attention inside each sequence, and of a continuation's rows to its stem's:
+    /// `out[T, heads · head_dim]`, and `lse[T, heads]` of the scaled scores for the backward.
     fn attention(
         &self,
         shape: AttentionShape,

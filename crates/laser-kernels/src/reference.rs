@@ -128,20 +128,25 @@ pub struct Attention {
     pub lse: Vec<f64>,
 }
 
-/// For each segment, query head and query `i`: `s_j = q_i · k_j / √d` for the keys `j ≤ i` of the
-/// segment and of the head's key-value head, `out_i = Σ_j softmax(s)_j v_j`.
+/// For each sequence, query head and query `i`: `s_j = q_i · k_j / √d` for the keys `j` of its stem,
+/// `j ≤ i` of the sequence, and of the head's key-value head, `out_i = Σ_j softmax(s)_j v_j`.
 pub fn attention(shape: AttentionShape, qkv: &[f64], segments: &Segments) -> Attention {
     let (d, width) = (shape.head_dim, shape.qkv_width());
     let mut out = vec![0.0; segments.tokens() * shape.q_width()];
     let mut lse = vec![0.0; segments.tokens() * shape.heads];
     for segment in 0..segments.count() {
         let range = segments.range(segment);
+        let before = match segments.stem(segment) {
+            stem if stem == segment => 0..0,
+            stem => segments.range(stem),
+        };
         for head in 0..shape.heads {
             let kv_head = head / (shape.heads / shape.kv_heads);
             for i in range.clone() {
                 let q = &qkv[i * width + head * d..][..d];
                 let mut scores = Vec::new();
-                for j in range.start..=i {
+                let keys: Vec<usize> = before.clone().chain(range.start..=i).collect();
+                for j in &keys {
                     let k = &qkv[j * width + (shape.heads + kv_head) * d..][..d];
                     let mut dot = 0.0;
                     for c in 0..d {
@@ -151,8 +156,8 @@ pub fn attention(shape: AttentionShape, qkv: &[f64], segments: &Segments) -> Att
                 }
                 let row_lse = log_sum_exp(&scores);
                 lse[i * shape.heads + head] = row_lse;
-                for j in range.start..=i {
-                    let p = (scores[j - range.start] - row_lse).exp();
+                for (j, score) in keys.iter().zip(scores) {
+                    let p = (score - row_lse).exp();
                     let v = &qkv[j * width + (shape.heads + shape.kv_heads + kv_head) * d..][..d];
                     for c in 0..d {
                         out[i * shape.q_width() + head * d + c] += p * v[c];

@@ -5,8 +5,10 @@
 //! one chain over the keys. Keys after the query enter as weights of exactly zero, which change
 //! no bit.
 
+use std::ops::Range;
+
 use super::buffer::Buffer;
-use super::gemm::{PANEL, gemm, gemm_transposed, pack, pack_transposed, packed_len};
+use super::gemm::{PANEL, gemm, gemm_transposed, pack_strided, pack_transposed, packed_len};
 use super::par::{Par, Shared};
 use super::simd::{LANES, Simd, exp, simd_fn};
 use super::{Isa, with_scratch};
@@ -189,6 +191,37 @@ fn softmax_scale(shape: AttentionShape) -> f32 {
     1.0 / (shape.head_dim as f32).sqrt()
 }
 
+/// A stem with its continuations, as [`Segments`] has them.
+struct Family<'a> {
+    segments: &'a Segments,
+    members: Range<usize>,
+    /// Rows of the stem.
+    stem: Range<usize>,
+    /// Keys that the last row of the longest member sees.
+    longest: usize,
+}
+
+impl<'a> Family<'a> {
+    fn new(segments: &'a Segments, family: usize) -> Self {
+        let members = segments.family(family);
+        Family {
+            segments,
+            stem: segments.range(members.start),
+            longest: members.clone().map(|i| segments.seen(i)).max().unwrap_or(0),
+            members,
+        }
+    }
+
+    /// The rows of each member, and the keys of the stem before them.
+    fn members(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
+        self.members.clone().map(|i| {
+            let rows = self.segments.range(i);
+            let before = self.segments.seen(i) - rows.len();
+            (rows, before)
+        })
+    }
+}
+
 /// See [`crate::Backend::attention`].
 pub(crate) fn forward(
     par: &Par,
@@ -205,62 +238,57 @@ pub(crate) fn forward(
     assert!(lse.len() >= tokens * shape.heads);
     let (out, lse) = (Shared::new(out), Shared::new(lse));
     let scale = softmax_scale(shape);
-    par.run(segments.count() * shape.kv_heads, |task| unsafe {
-        let range = segments.range(task / shape.kv_heads);
+    par.run(segments.families() * shape.kv_heads, |task| unsafe {
+        let family = Family::new(segments, task / shape.kv_heads);
         let kv_head = task % shape.kv_heads;
-        let len = range.len();
-        let base = qkv.as_ptr().add(range.start * stride);
-        let keys = base.add(shape.k_offset(kv_head));
-        let values = base.add(shape.v_offset(kv_head));
-        let padded = len.next_multiple_of(LANES);
-        let (kt_len, v_len) = (packed_len(d, len), packed_len(len, d));
+        let padded = family.longest.next_multiple_of(LANES);
+        let (kt_len, v_len) = (packed_len(d, family.longest), packed_len(family.longest, d));
         with_scratch(kt_len + v_len + QUERY_BLOCK * padded, |scratch| {
             let (kt, rest) = scratch.split_at_mut(kt_len);
             let (v, scores) = rest.split_at_mut(v_len);
-            pack_transposed(keys, stride, d, len, kt.as_mut_ptr());
-            pack(values, stride, len, d, v.as_mut_ptr());
-            let scores = scores.as_mut_ptr();
-            for head in shape.group(kv_head) {
-                for i0 in (0..len).step_by(QUERY_BLOCK) {
-                    let rows = QUERY_BLOCK.min(len - i0);
-                    let n = i0 + rows;
-                    let q = base.add(i0 * stride + head * d);
-                    gemm(
-                        isa,
-                        rows,
-                        n,
-                        d,
-                        q,
-                        stride,
-                        kt.as_ptr(),
-                        d * PANEL,
-                        scores,
-                        padded,
-                        false,
-                    );
-                    let mut sums = [0.0; QUERY_BLOCK];
-                    for (r, sum) in sums.iter_mut().enumerate().take(rows) {
-                        let (max, s) =
-                            softmax_row(isa, scores.add(r * padded), i0 + r + 1, n, scale);
-                        *sum = s;
-                        *lse.at((range.start + i0 + r) * shape.heads + head) = max + s.ln();
-                    }
-                    let o = out.at((range.start + i0) * out_stride + head * d);
-                    gemm(
-                        isa,
-                        rows,
-                        d,
-                        n,
-                        scores,
-                        padded,
-                        v.as_ptr(),
-                        len * PANEL,
-                        o,
-                        out_stride,
-                        false,
-                    );
-                    for (r, sum) in sums.iter().enumerate().take(rows) {
-                        scale_row(isa, o.add(r * out_stride), d, 1.0 / sum);
+            let (kt, v, scores) = (kt.as_mut_ptr(), v.as_mut_ptr(), scores.as_mut_ptr());
+            for (range, before) in family.members() {
+                let len = range.len();
+                let base = qkv.as_ptr().add(range.start * stride);
+                let keys = base.add(shape.k_offset(kv_head));
+                let values = base.add(shape.v_offset(kv_head));
+                // Behind the stem's, over those of the continuation before.
+                pack_transposed(keys, stride, d, len, before, kt);
+                let panel_stride = family.longest * PANEL;
+                pack_strided(values, stride, len, d, v.add(before * PANEL), panel_stride);
+                for head in shape.group(kv_head) {
+                    for i0 in (0..len).step_by(QUERY_BLOCK) {
+                        let rows = QUERY_BLOCK.min(len - i0);
+                        let n = before + i0 + rows;
+                        let q = base.add(i0 * stride + head * d);
+                        let panels = d * PANEL;
+                        gemm(
+                            isa, rows, n, d, q, stride, kt, panels, scores, padded, false,
+                        );
+                        let mut sums = [0.0; QUERY_BLOCK];
+                        for (r, sum) in sums.iter_mut().enumerate().take(rows) {
+                            let seen = before + i0 + r + 1;
+                            let (max, s) = softmax_row(isa, scores.add(r * padded), seen, n, scale);
+                            *sum = s;
+                            *lse.at((range.start + i0 + r) * shape.heads + head) = max + s.ln();
+                        }
+                        let o = out.at((range.start + i0) * out_stride + head * d);
+                        gemm(
+                            isa,
+                            rows,
+                            d,
+                            n,
+                            scores,
+                            padded,
+                            v,
+                            panel_stride,
+                            o,
+                            out_stride,
+                            false,
+                        );
+                        for (r, sum) in sums.iter().enumerate().take(rows) {
+                            scale_row(isa, o.add(r * out_stride), d, 1.0 / sum);
+                        }
                     }
                 }
             }
@@ -287,90 +315,89 @@ pub(crate) fn backward(
     assert!(out.len() >= tokens * out_stride && dout.len() >= tokens * out_stride);
     let dqkv = Shared::new(dqkv);
     let scale = softmax_scale(shape);
-    par.run(segments.count() * shape.kv_heads, |task| unsafe {
-        let range = segments.range(task / shape.kv_heads);
+    par.run(segments.families() * shape.kv_heads, |task| unsafe {
+        let family = Family::new(segments, task / shape.kv_heads);
         let kv_head = task % shape.kv_heads;
-        let len = range.len();
-        let base = qkv.as_ptr().add(range.start * stride);
-        let keys = base.add(shape.k_offset(kv_head));
-        let values = base.add(shape.v_offset(kv_head));
-        let dbase = dqkv.at(range.start * stride);
-        let (dk, dv) = (
-            dbase.add(shape.k_offset(kv_head)),
-            dbase.add(shape.v_offset(kv_head)),
+        let stem = dqkv.at(family.stem.start * stride);
+        let (stem_dk, stem_dv) = (
+            stem.add(shape.k_offset(kv_head)),
+            stem.add(shape.v_offset(kv_head)),
         );
-        for j in 0..len {
-            std::ptr::write_bytes(dk.add(j * stride), 0, d);
-            std::ptr::write_bytes(dv.add(j * stride), 0, d);
-        }
-        let padded = len.next_multiple_of(LANES);
-        let (t_len, k_len) = (packed_len(d, len), packed_len(len, d));
+        let padded = family.longest.next_multiple_of(LANES);
+        let (t_len, k_len) = (packed_len(d, family.longest), packed_len(family.longest, d));
         let block = QUERY_BLOCK * padded;
         with_scratch(2 * t_len + k_len + 2 * block, |scratch| {
             let (kt, rest) = scratch.split_at_mut(t_len);
             let (vt, rest) = rest.split_at_mut(t_len);
             let (k, rest) = rest.split_at_mut(k_len);
             let (p, ds) = rest.split_at_mut(block);
-            pack_transposed(keys, stride, d, len, kt.as_mut_ptr());
-            pack_transposed(values, stride, d, len, vt.as_mut_ptr());
-            pack(keys, stride, len, d, k.as_mut_ptr());
+            let (kt, vt, k) = (kt.as_mut_ptr(), vt.as_mut_ptr(), k.as_mut_ptr());
             let (p, ds) = (p.as_mut_ptr(), ds.as_mut_ptr());
-            for head in shape.group(kv_head) {
-                for i0 in (0..len).step_by(QUERY_BLOCK) {
-                    let rows = QUERY_BLOCK.min(len - i0);
-                    let n = i0 + rows;
-                    let q = base.add(i0 * stride + head * d);
-                    let row0 = range.start + i0;
-                    let o = out.as_ptr().add(row0 * out_stride + head * d);
-                    let d_o = dout.as_ptr().add(row0 * out_stride + head * d);
-                    gemm(
-                        isa,
-                        rows,
-                        n,
-                        d,
-                        q,
-                        stride,
-                        kt.as_ptr(),
-                        d * PANEL,
-                        p,
-                        padded,
-                        false,
-                    );
-                    gemm(
-                        isa,
-                        rows,
-                        n,
-                        d,
-                        d_o,
-                        out_stride,
-                        vt.as_ptr(),
-                        d * PANEL,
-                        ds,
-                        padded,
-                        false,
-                    );
-                    for r in 0..rows {
-                        let delta = dot(isa, o.add(r * out_stride), d_o.add(r * out_stride), d);
-                        let lse = lse[(row0 + r) * shape.heads + head];
-                        let (p, ds) = (p.add(r * padded), ds.add(r * padded));
-                        softmax_backward_row(isa, p, ds, i0 + r + 1, n, scale, lse, delta);
+            for (range, before) in family.members() {
+                let len = range.len();
+                let base = qkv.as_ptr().add(range.start * stride);
+                let keys = base.add(shape.k_offset(kv_head));
+                let values = base.add(shape.v_offset(kv_head));
+                let dbase = dqkv.at(range.start * stride);
+                let (dk, dv) = (
+                    dbase.add(shape.k_offset(kv_head)),
+                    dbase.add(shape.v_offset(kv_head)),
+                );
+                for j in 0..len {
+                    std::ptr::write_bytes(dk.add(j * stride), 0, d);
+                    std::ptr::write_bytes(dv.add(j * stride), 0, d);
+                }
+                pack_transposed(keys, stride, d, len, before, kt);
+                pack_transposed(values, stride, d, len, before, vt);
+                let panel_stride = family.longest * PANEL;
+                pack_strided(keys, stride, len, d, k.add(before * PANEL), panel_stride);
+                for head in shape.group(kv_head) {
+                    for i0 in (0..len).step_by(QUERY_BLOCK) {
+                        let rows = QUERY_BLOCK.min(len - i0);
+                        let n = before + i0 + rows;
+                        let q = base.add(i0 * stride + head * d);
+                        let row0 = range.start + i0;
+                        let o = out.as_ptr().add(row0 * out_stride + head * d);
+                        let d_o = dout.as_ptr().add(row0 * out_stride + head * d);
+                        let panels = d * PANEL;
+                        gemm(isa, rows, n, d, q, stride, kt, panels, p, padded, false);
+                        gemm(
+                            isa, rows, n, d, d_o, out_stride, vt, panels, ds, padded, false,
+                        );
+                        for r in 0..rows {
+                            let delta = dot(isa, o.add(r * out_stride), d_o.add(r * out_stride), d);
+                            let lse = lse[(row0 + r) * shape.heads + head];
+                            let (p, ds) = (p.add(r * padded), ds.add(r * padded));
+                            let seen = before + i0 + r + 1;
+                            softmax_backward_row(isa, p, ds, seen, n, scale, lse, delta);
+                        }
+                        let dq = dbase.add(i0 * stride + head * d);
+                        gemm(
+                            isa,
+                            rows,
+                            d,
+                            n,
+                            ds,
+                            padded,
+                            k,
+                            panel_stride,
+                            dq,
+                            stride,
+                            false,
+                        );
+                        // Keys and values of the stem gather from all its continuations, in order.
+                        let stem = (0..before, stem_dk, stem_dv);
+                        for (keys, dk, dv) in [stem, (before..n, dk, dv)] {
+                            if keys.is_empty() {
+                                continue;
+                            }
+                            let (m, p, ds) = (keys.len(), p.add(keys.start), ds.add(keys.start));
+                            gemm_transposed(isa, m, d, rows, ds, padded, q, stride, dk, stride);
+                            gemm_transposed(
+                                isa, m, d, rows, p, padded, d_o, out_stride, dv, stride,
+                            );
+                        }
                     }
-                    let dq = dbase.add(i0 * stride + head * d);
-                    gemm(
-                        isa,
-                        rows,
-                        d,
-                        n,
-                        ds,
-                        padded,
-                        k.as_ptr(),
-                        len * PANEL,
-                        dq,
-                        stride,
-                        false,
-                    );
-                    gemm_transposed(isa, n, d, rows, ds, padded, q, stride, dk, stride);
-                    gemm_transposed(isa, n, d, rows, p, padded, d_o, out_stride, dv, stride);
                 }
             }
         });

@@ -58,9 +58,25 @@ pub(crate) fn packed_len(inner: usize, columns: usize) -> usize {
 /// # Safety
 /// `b` and `out` are valid for the shapes given.
 pub(crate) unsafe fn pack(b: *const f32, ldb: usize, inner: usize, columns: usize, out: *mut f32) {
+    pack_strided(b, ldb, inner, columns, out, inner * PANEL);
+}
+
+/// The same into panels that are `panel_stride` floats apart: those of a longer matrix, of which `b`
+/// is a part of the inner positions.
+///
+/// # Safety
+/// As there.
+pub(crate) unsafe fn pack_strided(
+    b: *const f32,
+    ldb: usize,
+    inner: usize,
+    columns: usize,
+    out: *mut f32,
+    panel_stride: usize,
+) {
     for (panel, j) in (0..columns).step_by(PANEL).enumerate() {
         let width = PANEL.min(columns - j);
-        let panel = out.add(panel * inner * PANEL);
+        let panel = out.add(panel * panel_stride);
         for k in 0..inner {
             let row = panel.add(k * PANEL);
             std::ptr::copy_nonoverlapping(b.add(k * ldb + j), row, width);
@@ -69,7 +85,8 @@ pub(crate) unsafe fn pack(b: *const f32, ldb: usize, inner: usize, columns: usiz
     }
 }
 
-/// Packs the transpose of `b[columns, inner]` (row-major, row stride `ldb`) into panels.
+/// Packs the transpose of `b[columns, inner]` (row-major, row stride `ldb`) into panels, from column
+/// `first` of these on. Columns before it stay; those after the last are zero up to a panel's end.
 ///
 /// # Safety
 /// `b` and `out` are valid for the shapes given.
@@ -78,14 +95,17 @@ pub(crate) unsafe fn pack_transposed(
     ldb: usize,
     inner: usize,
     columns: usize,
+    first: usize,
     out: *mut f32,
 ) {
-    for (panel, j) in (0..columns).step_by(PANEL).enumerate() {
-        let width = PANEL.min(columns - j);
-        let panel = out.add(panel * inner * PANEL);
+    let mut j = 0;
+    while j < columns {
+        let (panel, lane) = ((first + j) / PANEL, (first + j) % PANEL);
+        let width = (PANEL - lane).min(columns - j);
+        let panel = out.add(panel * inner * PANEL + lane);
         // Sixteen inner positions at a time: one cache line of every source row.
         for k0 in (0..inner).step_by(LANES) {
-            for l in 0..PANEL {
+            for l in 0..PANEL - lane {
                 for k in k0..(k0 + LANES).min(inner) {
                     *panel.add(k * PANEL + l) = if l < width {
                         *b.add((j + l) * ldb + k)
@@ -95,6 +115,7 @@ pub(crate) unsafe fn pack_transposed(
                 }
             }
         }
+        j += width;
     }
 }
 
@@ -457,7 +478,14 @@ impl Packed {
             let from = panel * PANEL;
             let columns = PANEL.min(outputs - from);
             Panels::write_panel(precision, forward, panel, inputs * PANEL, |out| {
-                pack_transposed(w.as_ptr().add(from * inputs), inputs, inputs, columns, out);
+                pack_transposed(
+                    w.as_ptr().add(from * inputs),
+                    inputs,
+                    inputs,
+                    columns,
+                    0,
+                    out,
+                );
             });
         });
         if train {

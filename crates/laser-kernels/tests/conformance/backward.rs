@@ -18,6 +18,7 @@ on_every_backend! {
     rope_backward_is_undo
     attention_backward_equals_finite_differences
     attention_backward_equals_finite_differences_beyond_a_block_of_queries
+    attention_backward_of_families_equals_finite_differences
     swiglu_backward_equals_finite_differences
     head_gather_backward_equals_finite_differences
 }
@@ -251,6 +252,38 @@ fn attention_backward_equals_finite_differences<B: Backend>(b: &B) {
 
 fn attention_backward_equals_finite_differences_beyond_a_block_of_queries<B: Backend>(b: &B) {
     check_attention(b, shape(2, 1, 4), &[70]);
+}
+
+/// Each family differentiated alone: what continues a stem shares its keys and values.
+fn check_families<B: Backend>(b: &B, shape: laser_kernels::AttentionShape, lengths: &[&[usize]]) {
+    let segments = families(lengths);
+    let mut numbers = Numbers::new(26);
+    let qkv = numbers.floats(segments.tokens() * shape.qkv_width());
+    let c = numbers.floats(segments.tokens() * shape.q_width());
+    let got = attention_backward(b, shape, &qkv, &segments, &c);
+    for (f, lengths) in lengths.iter().enumerate() {
+        let members = segments.family(f);
+        let (from, to) = (
+            segments.range(members.start).start,
+            segments.range(members.end - 1).end,
+        );
+        let own = from * shape.qkv_width()..to * shape.qkv_width();
+        let c = wide(&c[from * shape.q_width()..to * shape.q_width()]);
+        let alone = families(&[lengths]);
+        let want = gradient(&wide(&qkv[own.clone()]), |qkv| {
+            dot(&c, &reference::attention(shape, qkv, &alone).out)
+        });
+        let what = format!("dqkv of {shape:?} and {lengths:?}");
+        assert_close(&what, &got[own], &want, TOLERANCE);
+    }
+}
+
+fn attention_backward_of_families_equals_finite_differences<B: Backend>(b: &B) {
+    for shape in attention_shapes() {
+        check_families(b, shape, &[&[2, 3], &[6], &[5, 1, 0, 4]]);
+    }
+    // Beyond panels of keys and a block of queries.
+    check_families(b, shape(2, 1, 4), &[&[33, 70, 2]]);
 }
 
 fn swiglu_backward_equals_finite_differences<B: Backend>(b: &B) {

@@ -165,6 +165,18 @@ pub fn ragged(lengths: &[usize]) -> Segments {
     Segments::from_lengths(lengths.iter().copied())
 }
 
+/// Families: the lengths of a stem and of what continues it.
+pub fn families(lengths: &[&[usize]]) -> Segments {
+    let mut segments = Segments::default();
+    for family in lengths {
+        segments.begin(family[0]);
+        for len in &family[1..] {
+            segments.continue_stem(*len);
+        }
+    }
+    segments
+}
+
 // One operation each, host to host: what the checks call.
 
 pub fn linear<B: Backend>(

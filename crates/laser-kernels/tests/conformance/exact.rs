@@ -16,6 +16,7 @@ on_every_backend! {
     head_gather_of_rows_alone_equals_the_same_rows_among_many_blocks
     logit_minus_logsumexp_equals_head_gather
     attention_of_a_segment_does_not_depend_on_the_segments_beside_it
+    attention_of_a_continuation_equals_that_of_a_whole_sequence
     attention_of_a_prefix_equals_the_prefix_of_attention
 }
 
@@ -460,6 +461,36 @@ fn attention_of_a_segment_does_not_depend_on_the_segments_beside_it<B: Backend>(
             assert_same_bits("lse", &own_lse, &lse[of(shape.heads)]);
             let own = attention_backward(b, shape, own, &alone, &dout[of(shape.q_width())]);
             assert_same_bits("dqkv", &own, &dqkv[of(shape.qkv_width())]);
+        }
+    }
+}
+
+fn attention_of_a_continuation_equals_that_of_a_whole_sequence<B: Backend>(b: &B) {
+    for shape in attention_shapes() {
+        let (width, out_width) = (shape.qkv_width(), shape.q_width());
+        for stem in LENGTHS {
+            let segments = families(&[&[3, 2], &[stem, 33, 1, 70, 64], &[9]]);
+            let qkv = Numbers::new(49).floats(segments.tokens() * width);
+            let (out, lse) = attention(b, shape, &qkv, &segments);
+            let before = segments.range(2);
+            for i in segments.family(1).skip(1) {
+                let rows = segments.range(i);
+                let whole = [&before, &rows]
+                    .map(|r| &qkv[r.start * width..r.end * width])
+                    .concat();
+                let (own_out, own_lse) = attention(b, shape, &whole, &ragged(&[stem + rows.len()]));
+                let (a, z) = (rows.start, rows.end);
+                assert_same_bits(
+                    "out",
+                    &own_out[stem * out_width..],
+                    &out[a * out_width..z * out_width],
+                );
+                assert_same_bits(
+                    "lse",
+                    &own_lse[stem * shape.heads..],
+                    &lse[a * shape.heads..z * shape.heads],
+                );
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ on_every_backend! {
     rms_norm_of_heads_equals_the_reference
     rope_equals_the_reference_and_undo_inverts_it
     attention_equals_the_reference
+    attention_of_families_equals_the_reference
     attention_equals_the_reference_on_any_ragged_batch
     swiglu_equals_the_reference
     logits_stats_equal_the_reference
@@ -260,6 +261,17 @@ fn attention_equals_the_reference<B: Backend>(b: &B) {
     for shape in attention_shapes() {
         let segments = ragged(&[1, 7, 64, 0, 33, 130, 2]);
         let qkv = Numbers::new(7).floats(segments.tokens() * shape.qkv_width());
+        let (out, lse) = attention(b, shape, &qkv, &segments);
+        let want = reference::attention(shape, &wide(&qkv), &segments);
+        assert_close(&format!("out of {shape:?}"), &out, &want.out, 2e-6);
+        assert_close(&format!("lse of {shape:?}"), &lse, &want.lse, 2e-6);
+    }
+}
+
+fn attention_of_families_equals_the_reference<B: Backend>(b: &B) {
+    for shape in attention_shapes() {
+        let segments = families(&[&[5, 3, 70], &[40, 1, 33, 0, 65], &[7], &[64, 2], &[33, 31]]);
+        let qkv = Numbers::new(10).floats(segments.tokens() * shape.qkv_width());
         let (out, lse) = attention(b, shape, &qkv, &segments);
         let want = reference::attention(shape, &wide(&qkv), &segments);
         assert_close(&format!("out of {shape:?}"), &out, &want.out, 2e-6);
