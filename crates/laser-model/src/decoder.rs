@@ -239,7 +239,7 @@ impl<B: Backend> Decoder<B> {
         let rows = ids.len();
         assert_eq!(rows, segments.tokens(), "ids and segments");
         assert!(
-            (0..segments.count()).all(|i| segments.range(i).len() <= self.context),
+            (0..segments.count()).all(|i| segments.seen(i) <= self.context),
             "a sequence is longer than the context of {} tokens",
             self.context
         );

@@ -4,7 +4,15 @@ use laser_kernels::{Cpu, Segments};
 use laser_model::{Decoder, Gradients, HeadGradient, ModelConfig, Retain, Workspace, init_weights};
 use serde_json::json;
 
-const LENGTHS: [usize; 2] = [5, 7];
+/// Two sequences with nothing in common, and two that continue what they have in common.
+fn batches() -> [Segments; 2] {
+    let mut shared = Segments::default();
+    shared.begin(4);
+    shared.continue_stem(5);
+    shared.continue_stem(3);
+    [Segments::from_lengths([5, 7]), shared]
+}
+
 /// Row 4 twice: its own token and z_c in one distribution.
 const ROWS: [u32; 6] = [1, 3, 4, 4, 8, 11];
 const IDS: [u32; 6] = [2, 9, 0, 15, 7, 3];
@@ -33,12 +41,12 @@ fn factors(width: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     (numbers(n, 0), numbers(n, 50), numbers(n * width, 100))
 }
 
-fn loss(cpu: &Cpu, weights: &[Vec<f32>]) -> f64 {
+fn loss(cpu: &Cpu, weights: &[Vec<f32>], segments: &Segments) -> f64 {
     let config = config();
     let (dlogp, dentropy, dhidden) = factors(config.hidden_size);
     let decoder = Decoder::new(cpu, config, weights.to_vec(), 16, true);
     let mut ws = Workspace::new(cpu, &decoder.config, Retain::Everything);
-    let g = forward(cpu, &decoder, &mut ws);
+    let g = forward(cpu, &decoder, &mut ws, segments);
     let hidden = decoder.hidden(cpu, &ws, ROWS.len());
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         let products = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b));
@@ -47,21 +55,32 @@ fn loss(cpu: &Cpu, weights: &[Vec<f32>]) -> f64 {
     dot(&g.logp, &dlogp) + dot(&g.entropy, &dentropy) + dot(&hidden, &dhidden)
 }
 
-fn forward(cpu: &Cpu, decoder: &Decoder<Cpu>, ws: &mut Workspace<Cpu>) -> laser_model::Gathered {
+fn forward(
+    cpu: &Cpu,
+    decoder: &Decoder<Cpu>,
+    ws: &mut Workspace<Cpu>,
+    segments: &Segments,
+) -> laser_model::Gathered {
     let ids: Vec<u32> = (0..12).map(|i| (i * 5 + 3) % 16).collect();
-    decoder.forward(cpu, ws, &ids, &Segments::from_lengths(LENGTHS));
+    decoder.forward(cpu, ws, &ids, segments);
     decoder.gather(cpu, ws, ROWS.to_vec(), IDS.to_vec())
 }
 
 #[test]
 fn gradients_of_log_probabilities_entropies_and_hidden_states_agree_with_finite_differences() {
+    for segments in batches() {
+        check(&segments);
+    }
+}
+
+fn check(segments: &Segments) {
     let cpu = Cpu::serial();
     let config = config();
     let weights = init_weights(&config, 3);
     let (dlogp, dentropy, dhidden) = factors(config.hidden_size);
     let decoder = Decoder::new(&cpu, config, weights.clone(), 16, true);
     let mut ws = Workspace::new(&cpu, &decoder.config, Retain::Everything);
-    let g = forward(&cpu, &decoder, &mut ws);
+    let g = forward(&cpu, &decoder, &mut ws, segments);
     let mut gradients = Gradients::zeros(&cpu, &decoder);
     let head = HeadGradient {
         logp: &dlogp,
@@ -80,7 +99,7 @@ fn gradients_of_log_probabilities_entropies_and_hidden_states_agree_with_finite_
             let at = |e: f32| {
                 let mut moved = weights.clone();
                 moved[tensor][i] += e;
-                loss(&cpu, &moved)
+                loss(&cpu, &moved, segments)
             };
             let expected = (at(eps) - at(-eps)) / (2.0 * f64::from(eps));
             let found = f64::from(got[tensor][i]);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use laser_model::{HeadGradient, Message};
 use laser_rl::SupervisedLoss;
-use laser_rollout::score::{Sequence, micro_batches};
+use laser_rollout::score::Sequence;
 use serde_json::{Map, json};
 
 use crate::TrainError;
@@ -113,7 +113,10 @@ impl Trainer {
             what,
             remedy: format!("lower {}", i.key),
         };
-        for cut in micro_batches(&sequences, self.recipe.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, self.recipe.tokens_per_micro_batch)
+        {
             let beside = Beside {
                 likeliest: i.loss.likeliest(),
                 of: &everywhere[cut.clone()],

@@ -1,6 +1,7 @@
 //! A model that learns, without a recipe: sample, accumulate a loss, update, save.
 
 use std::mem::take;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use laser_model::{
     Decoder, Gathered, Gradients, HeadGradient, ModelError, Retain, Text, Workspace, init_weights,
 };
 use laser_rl::check_finite;
-use laser_rollout::score::{Batch, Score, Sequence, micro_batches, score};
+use laser_rollout::score::{Batch, Prompts, Score, Sequence, micro_batches, score};
 use laser_rollout::{
     Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, RolloutError, Sampling,
     SelfRewardPosition,
@@ -43,6 +44,8 @@ pub struct Learner {
     pub(crate) files: ModelFiles,
     pub(crate) ws: Workspace<Cpu>,
     pub(crate) gradients: Gradients<Cpu>,
+    /// Whether sequences beside each other compute a prompt that they have in common once.
+    pub(crate) prompts: Prompts,
     memory: Memory,
 }
 
@@ -57,6 +60,8 @@ pub(crate) struct LearnerSettings {
     pub retain: Retain,
     /// How products read the weight matrices.
     pub precision: Precision,
+    /// What becomes of a prompt that sequences beside each other have in common.
+    pub prompts: Prompts,
 }
 
 impl LearnerSettings {
@@ -66,6 +71,7 @@ impl LearnerSettings {
             rows: 32,
             retain: Retain::Everything,
             precision: Precision::F32,
+            prompts: Prompts::Shared,
         }
     }
 }
@@ -147,6 +153,7 @@ impl Learner {
             memory: Memory::new(settings.rows),
             ws: Workspace::new(&cpu, &decoder.config, settings.retain),
             gradients: Gradients::zeros(&cpu, &decoder),
+            prompts: settings.prompts,
             moments: Moments::new(&cpu, &decoder),
             cpu,
             decoder,
@@ -230,7 +237,8 @@ impl Learner {
     }
 
     /// Adds the gradient of a loss over responses, at most `max_tokens` tokens at a time, which
-    /// changes no result. `loss` is called for each response in turn with its place: it fills the
+    /// changes no result; responses to the same prompt that follow each other compute it once and
+    /// stay together. `loss` is called for each response in turn with its place: it fills the
     /// derivatives in and returns its value. Returns the sum of the values.
     ///
     /// # Errors
@@ -243,7 +251,7 @@ impl Learner {
         mut loss: impl FnMut(usize, Terms) -> f64,
     ) -> Result<f64, TrainError> {
         let mut sum = 0.0;
-        for cut in micro_batches(sequences, max_tokens) {
+        for cut in self.micro_batches(sequences, max_tokens) {
             let step = self.moments.updates + 1;
             let (batch, g) =
                 self.forward(&sequences[cut.clone()], position, |what| broken(step, what))?;
@@ -298,6 +306,16 @@ impl Learner {
         folder_atomically(dir, |dir| write_model(dir, self, &how))
     }
 
+    /// Cuts sequences into micro-batches whose gradients add up to the same bits wherever the cuts
+    /// are.
+    pub(crate) fn micro_batches(
+        &self,
+        sequences: &[Sequence],
+        max_tokens: usize,
+    ) -> Vec<Range<usize>> {
+        micro_batches(sequences, max_tokens, self.prompts)
+    }
+
     /// The forward pass of a micro-batch, and the log-probabilities of its responses. `diverged`
     /// makes the error if one is not finite. An error forgets the gradient.
     pub(crate) fn forward(
@@ -321,7 +339,7 @@ impl Learner {
             self.gradients.clear(&self.cpu);
             return Err(RolloutError::Cancelled.into());
         }
-        let mut batch = Batch::new(sequences, position);
+        let mut batch = Batch::new(sequences, position, self.prompts);
         let (cpu, ws) = (&self.cpu, &mut self.ws);
         self.decoder.forward(cpu, ws, &batch.ids, &batch.segments);
         let ids = beside.ids(cpu, ws, &self.decoder, &mut batch);

@@ -1,6 +1,7 @@
 //! What a run will hold in memory, worked out before anything is read.
 
 use laser_model::{Layout, Lora, ModelConfig, Retain};
+use laser_rollout::score::Prompts;
 
 use crate::TrainError;
 use crate::recipe::{ProductDtype, Recipe};
@@ -160,12 +161,12 @@ impl MemoryPlan {
             (
                 "activations kept for the backward pass",
                 micro * kept as u64,
-                "set gradient_checkpointing = true, or lower tokens_per_micro_batch",
+                "set gradient_checkpointing = true, lower tokens_per_micro_batch, or set share_prompts = false",
             ),
             (
                 "activations at work",
                 micro * working as u64 + logits,
-                "lower tokens_per_micro_batch",
+                "lower tokens_per_micro_batch, or set share_prompts = false",
             ),
             (
                 "log-probabilities beside those of the drawn tokens",
@@ -253,12 +254,14 @@ fn group_states(recipe: &Recipe, config: &ModelConfig, micro: u64) -> u64 {
     (micro + tokens) * width + most
 }
 
-/// Tokens of the largest micro-batch: one sequence at least, or one pair, and no more than an
-/// update has.
+/// Tokens of the largest micro-batch: one sequence at least, one pair, or all responses that share
+/// a prompt, and no more than an update has.
 fn micro_batch(recipe: &Recipe, context: u64) -> u64 {
-    let least = match recipe.preference {
-        Some(_) => 2 * context,
-        None => context,
+    let r = &recipe.rollout;
+    let least = match (&recipe.preference, recipe.prompts()) {
+        (Some(_), _) => 2 * context,
+        (None, Prompts::Own) => context,
+        (None, Prompts::Shared) => context + (r.samples as u64 - 1) * r.max_new_tokens as u64,
     };
     (recipe.tokens_per_micro_batch as u64)
         .max(least)

@@ -26,6 +26,7 @@ use laser_rl::{
     AdvantageKind, Aggregation, Credit, ImportanceWeights, PolicyLoss, PpoClip, Preference,
     Shaping, SupervisedLoss, TokenReward,
 };
+use laser_rollout::score::Prompts;
 use laser_rollout::{Cautious, Sampling};
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +67,12 @@ pub struct Recipe {
     /// more of them. With one that falls (linear, cosine) it may not: the steps that are done
     /// would have had another learning rate.
     pub steps: u64,
-    /// Tokens in a forward and backward pass; memory grows with it, results do not change.
+    /// Tokens in a forward and backward pass, but the responses to a problem at least where they
+    /// share its prompt; memory grows with it, results do not change.
     pub tokens_per_micro_batch: usize,
+    /// Compute a prompt once for all responses to it in training, not once for each; they then stay
+    /// in one micro-batch. Less work, other rounding.
+    pub share_prompts: bool,
     /// Keep the inputs of the blocks alone and compute each block once more in the backward pass:
     /// less memory, about a third more work in training, the same results.
     pub gradient_checkpointing: bool,
@@ -463,6 +468,7 @@ impl Default for Recipe {
             seed: 1,
             steps: 200,
             tokens_per_micro_batch: 8192,
+            share_prompts: true,
             gradient_checkpointing: false,
             memory_gib: 0.0,
             model: Model::default(),
@@ -648,6 +654,15 @@ impl Recipe {
         match self.method {
             Method::Supervised => self.supervised.batch_size,
             Method::Reinforce => self.groups() * self.rollout.samples,
+        }
+    }
+
+    /// What becomes of the prompt of a group in training. Written responses have prompts of their
+    /// own.
+    pub(crate) fn prompts(&self) -> Prompts {
+        match self.share_prompts && !self.is_supervised() {
+            true => Prompts::Shared,
+            false => Prompts::Own,
         }
     }
 

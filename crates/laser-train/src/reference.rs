@@ -6,7 +6,7 @@ use laser_kernels::{Backend, Cpu, Precision};
 use laser_model::{Decoder, ModelConfig, Retain, Workspace};
 use laser_rl::{AdaptiveKl, EntropyController, PrefixSchedule, ema};
 use laser_rollout::SelfRewardPosition;
-use laser_rollout::score::{Batch, Score, Sequence, micro_batches, score};
+use laser_rollout::score::{Batch, Prompts, Score, Sequence, micro_batches, score};
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::Recipe;
@@ -57,8 +57,12 @@ impl Reference {
         let mut ws = self.ws.lock().unwrap_or_else(PoisonError::into_inner);
         let sequences: Vec<Sequence> = of.iter().map(|(sequence, _)| *sequence).collect();
         let mut readings = Vec::with_capacity(of.len());
-        for cut in micro_batches(&sequences, max_tokens) {
-            let batch = Batch::new(&sequences[cut.clone()], SelfRewardPosition::default());
+        for cut in micro_batches(&sequences, max_tokens, Prompts::Own) {
+            let batch = Batch::new(
+                &sequences[cut.clone()],
+                SelfRewardPosition::default(),
+                Prompts::Shared,
+            );
             let ids: Vec<u32> = of[cut].iter().flat_map(|(_, ids)| *ids).copied().collect();
             self.decoder
                 .forward(cpu, &mut ws, &batch.ids, &batch.segments);

@@ -162,6 +162,7 @@ impl Trainer {
                     false => Retain::Everything,
                 },
                 precision: recipe.model.dtype.precision(),
+                prompts: recipe.prompts(),
             },
         );
         if let (Part::Train, Adapt::No, Some(lora)) = (part, &source.adapt, recipe.lora.adapter(zc))

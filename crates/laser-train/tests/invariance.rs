@@ -64,6 +64,41 @@ fn threads_micro_batches_and_rows_in_flight_change_nothing() {
 }
 
 #[test]
+fn micro_batches_change_nothing_where_each_response_has_its_own_prompt() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = dir.path().join("first");
+    train(recipe(&["share_prompts=false"]), &first, None);
+    for tokens in [32, 100_000] {
+        let out = dir.path().join(tokens.to_string());
+        let setting = format!("tokens_per_micro_batch={tokens}");
+        train(recipe(&["share_prompts=false", &setting]), &out, None);
+        assert_same_run(&first, &out, 5, &setting);
+    }
+}
+
+#[test]
+fn a_shared_prompt_changes_no_log_probability_and_gradients_by_their_rounding() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = dir.path().join("made");
+    train(recipe(&["steps=1"]), &made, None);
+    let path = format!("model.path={}", made.join("base").display());
+    let runs = ["true", "false"].map(|shared| {
+        let out = dir.path().join(shared);
+        let setting = format!("share_prompts={shared}");
+        train(recipe(&["steps=1", &path, &setting]), &out, None);
+        assert_mixed_groups(&out);
+        out
+    });
+    let [shared, own] = runs.each_ref().map(|run| rl_metrics(run).remove(0));
+    assert!(shared["policy/loss"].is_number() && shared["self_reward/mse"].is_number());
+    for key in ["policy/loss", "self_reward/mse", "policy/logprob_mismatch"] {
+        assert_eq!(shared[key], own[key], "{key}");
+    }
+    let [a, b] = [&shared, &own].map(|m| m["optim/grad_norm"].as_f64().unwrap());
+    assert!((a - b).abs() < 1e-4 * a && a > 0.0, "{a} and {b}");
+}
+
+#[test]
 fn another_seed_is_another_run() {
     let dir = tempfile::tempdir().unwrap();
     let (a, b) = (dir.path().join("a"), dir.path().join("b"));

@@ -12,7 +12,7 @@ use laser_model::{
 };
 use laser_rl::{SelfReward, self_reward_mse};
 use laser_rollout::SelfRewardPosition;
-use laser_rollout::score::{Batch, Sequence, score};
+use laser_rollout::score::{Batch, Prompts, Sequence, score};
 use laser_train::{Checkpoint, Moments, Optimizer, SampleRow, Schedule, TrainError};
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn regress(labels: [bool; 8]) -> [f32; 8] {
         })
         .collect();
     for _ in 0..400 {
-        let batch = Batch::new(&sequences, SelfRewardPosition::AfterEos);
+        let batch = Batch::new(&sequences, SelfRewardPosition::AfterEos, Prompts::Own);
         decoder.forward(&cpu, &mut ws, &batch.ids, &batch.segments);
         let g = decoder.gather(&cpu, &mut ws, batch.rows, batch.targets);
         let mut dlogp = vec![0.0; g.logp.len()];

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use laser_kernels::{Cpu, Precision, Segments};
 use laser_model::{Decoder, Gradients, HeadGradient, Retain, Workspace, init_weights};
 use laser_rl::{AdvantageKind, Advantages, Aggregation, PolicyLoss};
-use laser_rollout::score::micro_batches;
+use laser_rollout::score::{Prompts, micro_batches};
 use laser_rollout::{
     Batch, Engine, Generation, LocalEngine, Memory, Monitor, Request, Response, Sampling,
     SelfRewardPosition, Sequence,
@@ -167,8 +167,9 @@ impl<'a> Bench<'a> {
         let scales = Aggregation::TokenMean.scales(&vec![s.new; sequences.len()]);
         let cpu = self.cpu.clone();
         let (decoder, t) = self.training();
-        for cut in micro_batches(&sequences, MICRO_BATCH) {
-            let batch = Batch::new(&sequences[cut.clone()], SelfRewardPosition::default());
+        for cut in micro_batches(&sequences, MICRO_BATCH, Prompts::Shared) {
+            let position = SelfRewardPosition::default();
+            let batch = Batch::new(&sequences[cut.clone()], position, Prompts::Shared);
             decoder.forward(&cpu, &mut t.ws, &batch.ids, &batch.segments);
             let g = decoder.gather(&cpu, &mut t.ws, batch.rows, batch.targets);
             let mut dlogp = vec![0.0; g.logp.len()];

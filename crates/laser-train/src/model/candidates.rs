@@ -2,7 +2,7 @@
 
 use laser_model::{Retain, Workspace};
 use laser_rollout::SelfRewardPosition;
-use laser_rollout::score::{Batch, Sequence, micro_batches};
+use laser_rollout::score::{Batch, Prompts, Sequence, micro_batches};
 
 use super::{Exchange, LanguageModel, TokenReference};
 use crate::TrainError;
@@ -101,8 +101,8 @@ impl LanguageModel {
         let sequences: Vec<Sequence> = sequences.collect();
         let mut ws = Workspace::new(&self.cpu, &self.decoder.config, Retain::Nothing);
         let mut all = Vec::with_capacity(sequences.len());
-        for cut in micro_batches(&sequences, max_tokens) {
-            let batch = Batch::new(&sequences[cut], SelfRewardPosition::AfterEos);
+        for cut in micro_batches(&sequences, max_tokens, Prompts::Own) {
+            let batch = Batch::new(&sequences[cut], SelfRewardPosition::AfterEos, Prompts::Own);
             let last = |i: usize| batch.segments.range(i).end as u32 - 1;
             let rows: Vec<u32> = (0..batch.segments.count()).map(last).collect();
             let targets = ids.repeat(rows.len());

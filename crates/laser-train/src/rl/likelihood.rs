@@ -1,7 +1,7 @@
 //! Rewards that are the likelihood of the gold answer, and the loss on it.
 
 use laser_model::HeadGradient;
-use laser_rollout::score::{Sequence, micro_batches};
+use laser_rollout::score::Sequence;
 use serde_json::{Map, Value, json};
 
 use super::update::Sums;
@@ -43,7 +43,10 @@ impl Trainer {
         let sequences: Vec<Sequence> = continued.iter().map(sequence).collect();
         self.check_room(&sequences)?;
         let mut rows = Vec::with_capacity(sequences.len());
-        for cut in micro_batches(&sequences, recipe.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, recipe.tokens_per_micro_batch)
+        {
             let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
             rows.extend(batch.responses.into_iter().map(|r| g.logp[r].to_vec()));
         }
@@ -98,7 +101,10 @@ impl Trainer {
         let sequences: Vec<Sequence> = continued.iter().map(sequence).collect();
         // Of the whole update, whatever the micro-batches.
         let scale = likelihood.loss_weight / sequences.len().max(1) as f64;
-        for cut in micro_batches(&sequences, recipe.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, recipe.tokens_per_micro_batch)
+        {
             let (batch, g) =
                 self.micro_batch(&sequences[cut.clone()], |what| diverged(step, what))?;
             let mut dlogp = vec![0.0; g.logp.len()];

@@ -140,7 +140,9 @@ impl Trainer {
             0.0
         };
         let scale = 1.0 / pairs.len().max(1) as f64;
-        for cut in micro_batches_of_pairs(&sequences, r.tokens_per_micro_batch) {
+        for cut in
+            micro_batches_of_pairs(&sequences, r.tokens_per_micro_batch, self.learner.prompts)
+        {
             let members = 2 * cut.start..2 * cut.end;
             let (batch, g) =
                 self.micro_batch(&sequences[members.clone()], |what| diverged(step, what))?;

@@ -3,7 +3,7 @@
 
 use laser_rl::{Gae, ImportanceStats, KlKind, gae, kl_in_reward, kl_penalty, whiten};
 
-use laser_rollout::score::{Sequence, micro_batches};
+use laser_rollout::score::Sequence;
 
 use super::advantages::{shaped_reward, view};
 use super::distill::Routed;
@@ -71,7 +71,10 @@ impl Trainer {
         // One pass of the policy as it is before the first update.
         let (mut old, mut values) = (Vec::new(), Vec::new());
         let sequences = sequences(answered, |_| None);
-        for cut in micro_batches(&sequences, r.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, r.tokens_per_micro_batch)
+        {
             let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
             let all = match &self.value_head {
                 Some(head) => {
@@ -117,7 +120,10 @@ impl Trainer {
             .map(|l| Sequence::plain(&blank, &l.response.ids))
             .collect();
         let mut rows = Vec::with_capacity(sequences.len());
-        for cut in micro_batches(&sequences, self.recipe.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, self.recipe.tokens_per_micro_batch)
+        {
             let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
             rows.extend(batch.responses.into_iter().map(|r| g.logp[r].to_vec()));
         }

@@ -14,7 +14,7 @@ use laser_rl::{
     Passes, TokenStates, check_finite, hidden_rewards, is_mixed, position_divergence,
     prediction_errors,
 };
-use laser_rollout::score::{Sequence, micro_batches};
+use laser_rollout::score::Sequence;
 
 use super::diverged;
 use crate::TrainError;
@@ -45,7 +45,10 @@ impl Trainer {
             .collect();
         let mut groups = wanted.iter().map(|(_, group)| group.as_slice());
         let (mut held, mut next, mut found) = (Rows::new(), groups.next(), Vec::new());
-        for cut in micro_batches(&sequences, self.recipe.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, self.recipe.tokens_per_micro_batch)
+        {
             let (batch, g) = self.micro_batch(&sequences[cut], |what| diverged(step, what))?;
             let (cpu, decoder) = (&self.learner.cpu, &self.learner.decoder);
             let hidden = decoder.hidden(cpu, &self.learner.ws, g.rows.len());

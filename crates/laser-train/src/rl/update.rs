@@ -7,7 +7,7 @@ use laser_rl::{
     Advantages, ClassWeights, PolicyLossStats, ValueLossStats, kl_penalty,
     self_reward_cross_entropy, self_reward_mse, value_loss, without_truncated,
 };
-use laser_rollout::score::{Sequence, micro_batches};
+use laser_rollout::score::Sequence;
 
 use super::pairs::PairSums;
 use super::{Group, diverged};
@@ -90,7 +90,10 @@ impl Trainer {
         let taught: Vec<bool> = all.iter().map(|a| a.1.learns.hint().is_some()).collect();
         let distilled = r.distillation.as_ref();
         let likeliest = distilled.map_or(0, SelfDistillation::likeliest);
-        for cut in micro_batches(&sequences, r.tokens_per_micro_batch) {
+        for cut in self
+            .learner
+            .micro_batches(&sequences, r.tokens_per_micro_batch)
+        {
             let of = &taught[cut.clone()];
             let (batch, g) = self.micro_batch_beside(
                 &sequences[cut.clone()],

@@ -1,5 +1,5 @@
 use laser_kernels::Segments;
-use laser_rollout::score::Batch;
+use laser_rollout::score::{Batch, Prompts};
 use laser_rollout::{Response, SelfRewardPosition};
 
 use super::*;
@@ -41,7 +41,7 @@ fn group() -> (Learner, Vec<u32>, Vec<Labelled>, Rows) {
 /// log π over the vocabulary before every token, by a pass over the response alone.
 fn distributions(learner: &mut Learner, prompt: &[u32], l: &Labelled) -> Rows {
     let sequence = Sequence::plain(prompt, &l.response.ids);
-    let batch = Batch::new(&[sequence], SelfRewardPosition::AfterEos);
+    let batch = Batch::new(&[sequence], SelfRewardPosition::AfterEos, Prompts::Own);
     let segments = Segments::from_lengths([batch.ids.len()]);
     let (cpu, ws) = (&learner.cpu, &mut learner.ws);
     learner.decoder.forward(cpu, ws, &batch.ids, &segments);
