@@ -394,7 +394,7 @@ pub trait Backend: Send + Sync {
         lse: &mut [f32],
     );
     /// From `dlogp[T, K]` and `dentropy[T]`: `dhidden` (set) and `dweight` (accumulate, in row
-    /// order).
+    /// order). Rows whose derivatives are all zero cost nothing.
     fn head_gather_backward(
         &self,
         hidden: &Self::Buffer,

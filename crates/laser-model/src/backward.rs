@@ -60,6 +60,12 @@ impl<'a> HeadGradient<'a> {
             ..HeadGradient::default()
         }
     }
+
+    /// Whether it is zero everywhere, so that a backward pass would add nothing.
+    pub fn is_zero(&self) -> bool {
+        let parts = [Some(self.logp), self.entropy, self.hidden];
+        parts.into_iter().flatten().flatten().all(|d| *d == 0.0)
+    }
 }
 
 impl<B: Backend> Decoder<B> {

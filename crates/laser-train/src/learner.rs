@@ -369,8 +369,11 @@ impl Learner {
         ))
     }
 
-    /// Adds the gradient of the last micro-batch.
+    /// Adds the gradient of the last micro-batch; nothing is done where it is zero.
     pub(crate) fn backward(&mut self, gathered: &Gathered, head: HeadGradient) {
+        if head.is_zero() {
+            return;
+        }
         let (ws, gradients) = (&mut self.ws, &mut self.gradients);
         self.decoder
             .backward(&self.cpu, ws, gathered, head, gradients);

@@ -76,6 +76,29 @@ fn micro_batches_change_nothing_where_each_response_has_its_own_prompt() {
     }
 }
 
+/// Groups without a difference have no gradient: in micro-batches of their own they are not gone
+/// through backwards.
+#[test]
+fn what_has_no_gradient_changes_nothing_in_micro_batches_with_others_or_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = [
+        "self_reward.token=",
+        "self_reward.alpha=0",
+        "self_reward.tau=0",
+        "rollout.prompts=24",
+    ];
+    let first = dir.path().join("first");
+    let together = [&settings[..], &["tokens_per_micro_batch=100000"]].concat();
+    train(recipe(&together), &first, None);
+    assert_mixed_groups(&first);
+    let uniform = rl_metrics(&first)[0]["reward/uniform_groups"].as_f64();
+    assert!(uniform.unwrap() > 0.0, "no group to pass over");
+    let out = dir.path().join("apart");
+    let apart = [&settings[..], &["tokens_per_micro_batch=1"]].concat();
+    train(recipe(&apart), &out, None);
+    assert_same_run(&first, &out, 5, "one group in a micro-batch");
+}
+
 #[test]
 fn a_shared_prompt_changes_no_log_probability_and_gradients_by_their_rounding() {
     let dir = tempfile::tempdir().unwrap();

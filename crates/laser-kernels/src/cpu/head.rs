@@ -152,12 +152,32 @@ pub(crate) fn gather_backward(
         !head.backward.is_empty(),
         "the head was packed for inference only"
     );
-    let block = block_rows(vocab).min(rows);
-    with_scratch(block * vocab, |logits| {
-        for from in (0..rows).step_by(block) {
-            let to = (from + block).min(rows);
-            let n = to - from;
-            let hidden = &hidden[from * width..to * width];
+    // Rows without a gradient, as of responses whose advantage is 0, would add zeros.
+    let carries = |r: &usize| {
+        let own = dlogp[r * k..(r + 1) * k].iter().any(|d| *d != 0.0);
+        own || dentropy.is_some_and(|d| d[*r] != 0.0)
+    };
+    let carrying: Vec<usize> = (0..rows).filter(carries).collect();
+    if carrying.len() < rows {
+        dhidden[..rows * width].fill(0.0);
+    }
+    let block = block_rows(vocab).min(carrying.len());
+    with_scratch(block * (vocab + 2 * width), |scratch| {
+        let (logits, scratch) = scratch.split_at_mut(block * vocab);
+        let (own_hidden, own_dhidden) = scratch.split_at_mut(block * width);
+        for rows in carrying.chunks(block.max(1)) {
+            let n = rows.len();
+            let (first, last) = (rows[0], rows[n - 1]);
+            let whole = (last - first < n).then_some(first * width..(last + 1) * width);
+            let hidden = match whole.clone() {
+                Some(range) => &hidden[range],
+                None => {
+                    for (to, r) in own_hidden.chunks_exact_mut(width).zip(rows) {
+                        to.copy_from_slice(&hidden[r * width..(r + 1) * width]);
+                    }
+                    &own_hidden[..n * width]
+                }
+            };
             gemm_parallel(
                 par,
                 isa,
@@ -171,8 +191,8 @@ pub(crate) fn gather_backward(
             );
             let shared = Shared::new(logits);
             par.blocks(n, 1, 16, |a, b| unsafe {
-                for r in from + a..from + b {
-                    let logits = shared.at((r - from) * vocab);
+                for (i, &r) in rows.iter().enumerate().take(b).skip(a) {
+                    let logits = shared.at(i * vocab);
                     let d = &dlogp[r * k..(r + 1) * k];
                     let mass: f32 = d.iter().sum();
                     let de = dentropy.map_or(0.0, |d| d[r]);
@@ -183,7 +203,10 @@ pub(crate) fn gather_backward(
                     }
                 }
             });
-            let dhidden = &mut dhidden[from * width..to * width];
+            let out = match whole.clone() {
+                Some(range) => &mut dhidden[range],
+                None => &mut own_dhidden[..n * width],
+            };
             gemm_parallel(
                 par,
                 isa,
@@ -192,9 +215,14 @@ pub(crate) fn gather_backward(
                 vocab,
                 logits,
                 &head.backward,
-                dhidden,
+                out,
                 false,
             );
+            if whole.is_none() {
+                for (from, r) in own_dhidden.chunks_exact(width).zip(rows) {
+                    dhidden[r * width..(r + 1) * width].copy_from_slice(from);
+                }
+            }
             match &mut dweight {
                 HeadWeightGradient::Frozen => {}
                 HeadWeightGradient::Row(id, row) => {

@@ -13,6 +13,7 @@ on_every_backend! {
     linear_backward_input_of_a_row_alone_equals_the_same_row_among_many
     gradients_over_micro_batches_equal_those_of_one_batch
     head_gradients_over_micro_batches_equal_those_of_one_batch
+    head_gradients_of_rows_that_carry_one_equal_those_of_these_rows_alone
     head_gather_of_rows_alone_equals_the_same_rows_among_many_blocks
     logit_minus_logsumexp_equals_head_gather
     attention_of_a_segment_does_not_depend_on_the_segments_beside_it
@@ -403,6 +404,41 @@ fn head_gradients_over_micro_batches_equal_those_of_one_batch<B: Backend>(b: &B)
             .flat_map(|rows| head.backward(b, rows, &mut unused))
             .collect();
         assert_same_bits("dhidden", &cut, &whole);
+    }
+}
+
+fn head_gradients_of_rows_that_carry_one_equal_those_of_these_rows_alone<B: Backend>(b: &B) {
+    let (vocab, width, k, rows) = (768, 16, 3, 23);
+    let carrying: [fn(usize) -> bool; 5] = [
+        |_| true,
+        |r| r % 3 == 1,
+        |r| (5..9).contains(&r),
+        |r| r == 22,
+        |_| false,
+    ];
+    for carries in carrying {
+        let mut numbers = Numbers::new(50);
+        let mut head = HeadBatch::new(&mut numbers, vocab, width, rows, k);
+        for r in 0..rows {
+            if !carries(r) {
+                head.dlogp[r * k..(r + 1) * k].fill(0.0);
+                head.dentropy[r] = 0.0;
+            }
+        }
+        // An entropy alone, and one id of several alone.
+        head.dlogp[k..2 * k].fill(0.0);
+        head.dlogp[7 * k..8 * k - 1].fill(0.0);
+        let before = numbers.floats(vocab * width);
+        let (mut whole, mut alone) = (before.clone(), before);
+        let dhidden = head.backward(b, 0..rows, &mut whole);
+        for r in 0..rows {
+            let own = match carries(r) {
+                true => head.backward(b, r..r + 1, &mut alone),
+                false => vec![0.0; width],
+            };
+            assert_same_bits("dhidden", &dhidden[r * width..(r + 1) * width], &own);
+        }
+        assert_same_bits("dweight", &whole, &alone);
     }
 }
 

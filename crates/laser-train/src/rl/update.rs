@@ -55,6 +55,25 @@ impl Trainer {
         }
     }
 
+    /// Whether no response of a group has a gradient, by what is known before the forward pass: all
+    /// advantages are zero, as where all responses are right, and nothing else is learned from it.
+    fn is_silent(&self, (prompt, group): &Group, alpha: f64) -> bool {
+        let r = &self.recipe;
+        let penalized = r.kl.coefficient > 0.0 && r.kl.place == KlPlace::Loss;
+        !penalized
+            && !r.entropy.active()
+            && self.value_head.is_none()
+            && group.iter().all(|(l, advantage)| {
+                let regressed =
+                    alpha != 0.0 && self.sequence(prompt, l).self_reward_token.is_some();
+                let credited = match l.rows.advantages.is_empty() {
+                    true => *advantage != 0.0,
+                    false => l.rows.advantages.iter().any(|a| *a != 0.0),
+                };
+                !regressed && !credited && l.learns.hint().is_none()
+            })
+    }
+
     /// Adds the gradients of all losses over the groups of one update.
     pub(super) fn accumulate(
         &mut self,
@@ -65,8 +84,20 @@ impl Trainer {
         sums: &mut Sums,
     ) -> Result<(), TrainError> {
         let r = self.recipe.clone();
-        let all: Vec<(&[u32], &Labelled, f32)> = groups
+        let alpha = if self_reward_active {
+            r.self_reward.alpha
+        } else {
+            0.0
+        };
+        // Groups that teach nothing come last, in micro-batches of their own: these need no backward
+        // pass, and zeros change no sum.
+        let (silent, teaching): (Vec<&Group>, Vec<&Group>) = groups
             .iter()
+            .partition(|group| self.is_silent(group, alpha));
+        let teaching_responses = teaching.iter().map(|(_, group)| group.len()).sum();
+        let all: Vec<(&[u32], &Labelled, f32)> = teaching
+            .into_iter()
+            .chain(silent)
             .flat_map(|(p, g)| g.iter().map(move |(l, a)| (l.prompt(p), l, *a)))
             .collect();
         let sequences: Vec<Sequence> = all.iter().map(|(p, l, _)| self.sequence(p, l)).collect();
@@ -80,20 +111,19 @@ impl Trainer {
             .collect();
         let policy_scales = r.policy.aggregation.scales(&credited);
         let finished = all.iter().filter(|(_, l, _)| l.response.finished()).count();
-        let alpha = if self_reward_active {
-            r.self_reward.alpha
-        } else {
-            0.0
-        };
         let self_reward_scale = 1.0 / finished.max(1) as f64;
         let policy = r.policy.loss();
         let taught: Vec<bool> = all.iter().map(|a| a.1.learns.hint().is_some()).collect();
         let distilled = r.distillation.as_ref();
         let likeliest = distilled.map_or(0, SelfDistillation::likeliest);
-        for cut in self
-            .learner
-            .micro_batches(&sequences, r.tokens_per_micro_batch)
-        {
+        let micro_batches = |part: Range<usize>| {
+            let (sequences, tokens) = (&sequences[part.clone()], r.tokens_per_micro_batch);
+            let cuts = self.learner.micro_batches(sequences, tokens).into_iter();
+            cuts.map(move |cut| part.start + cut.start..part.start + cut.end)
+        };
+        let mut cuts: Vec<Range<usize>> = micro_batches(0..teaching_responses).collect();
+        cuts.extend(micro_batches(teaching_responses..all.len()));
+        for cut in cuts {
             let of = &taught[cut.clone()];
             let (batch, g) = self.micro_batch_beside(
                 &sequences[cut.clone()],
