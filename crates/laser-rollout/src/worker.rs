@@ -4,16 +4,18 @@
 //! that finishes is given the next sample at once. Because a row's numbers depend on no other row,
 //! neither the split over threads nor what else is in flight changes a response.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use laser_kernels::{Backend, Cpu};
 use laser_model::{Decoder, GenerationState, Step};
 
 use crate::engine::{Generation, Request, Response, RolloutError};
-use crate::row::{Distribution, Row};
+use crate::row::{Advance, Distribution, Row};
+use crate::sampling::SamplingError;
 
-/// The request that a sample belongs to.
-pub(crate) trait Task: Clone {
+/// The request that a sample belongs to. Rows that share a thread's operations draw in parallel.
+pub(crate) trait Task: Clone + Send + Sync {
     fn request(&self) -> &Request;
     fn generation(&self) -> &Generation;
     /// Its number in errors.
@@ -91,7 +93,6 @@ pub(crate) struct Worker<'a, F: Feed> {
     /// A sample that waits for its prompt's turn to be read.
     pending: Option<(F::Task, usize)>,
     clock: u64,
-    scratch: Vec<(u32, f32)>,
 }
 
 impl<'a, F: Feed> Worker<'a, F> {
@@ -114,7 +115,6 @@ impl<'a, F: Feed> Worker<'a, F> {
             rows: Vec::with_capacity(rows),
             pending: None,
             clock: 0,
-            scratch: Vec::new(),
         }
     }
 
@@ -144,16 +144,22 @@ impl<'a, F: Feed> Worker<'a, F> {
             entropy.resize(steps.len(), 0.0);
             self.cpu
                 .logits_stats(self.state.logits(), vocab, &mut lse, &mut entropy);
-            // Backwards, so that swapping the last row into a finished one's place is safe.
-            for i in (0..self.rows.len()).rev() {
-                let from = Distribution {
-                    logits: &self.state.logits()[i * vocab..(i + 1) * vocab],
-                    lse: lse[i],
-                };
-                let running = &mut self.rows[i];
-                if !advance(self.feed, running, from, &mut self.scratch)? {
-                    self.free(i);
+            let logits = self.state.logits().chunks_exact(vocab).zip(&lse);
+            let from = logits.map(|(logits, lse)| Distribution { logits, lse: *lse });
+            let rows = self.rows.iter_mut().zip(from);
+            let mut drawing: Vec<Drawing<F::Task>> = rows
+                .map(|(running, from)| Drawing::new(running, from))
+                .collect();
+            self.cpu.for_each(&mut drawing, Drawing::draw);
+            let mut ended = Vec::new();
+            for (i, drawing) in drawing.into_iter().enumerate() {
+                if !drawing.tell(self.feed)? {
+                    ended.push(i);
                 }
+            }
+            // Backwards, so that swapping the last row into a finished one's place is safe.
+            for i in ended.into_iter().rev() {
+                self.free(i);
             }
         }
         Ok(())
@@ -233,7 +239,9 @@ impl<'a, F: Feed> Worker<'a, F> {
             logits: &prompt.logits,
             lse: prompt.lse,
         };
-        if advance(self.feed, &mut running, from, &mut self.scratch)? {
+        let mut drawing = Drawing::new(&mut running, from);
+        drawing.draw();
+        if drawing.tell(self.feed)? {
             self.slots[slot].live = true;
             self.rows.push(running);
         }
@@ -270,33 +278,58 @@ impl<'a, F: Feed> Worker<'a, F> {
     }
 }
 
-/// Gives a sample the distribution after its last token; whether it goes on.
-fn advance<F: Feed>(
-    feed: &mut F,
-    r: &mut Running<F::Task>,
-    from: Distribution,
-    scratch: &mut Vec<(u32, f32)>,
-) -> Result<bool, RolloutError> {
-    let position = r.row.len();
-    match r.row.advance(r.task.generation(), from, scratch) {
-        Ok(advance) => {
-            if let Some(token) = advance.token {
-                feed.token(&r.task, r.sample, token, from);
-            }
-            let Some(response) = advance.response else {
-                return Ok(true);
-            };
-            feed.done(&r.task, r.sample, Ok(response))?;
-        }
-        Err(what) => {
-            let request = r.task.index();
-            let error = RolloutError::Sampling {
-                request,
-                position,
-                what,
-            };
-            feed.done(&r.task, r.sample, Err(error))?;
+/// A sample that is given the distribution after its last token.
+struct Drawing<'a, T> {
+    running: &'a mut Running<T>,
+    from: Distribution<'a>,
+    /// Tokens before.
+    position: usize,
+    advance: Result<Advance, SamplingError>,
+}
+
+impl<'a, T: Task> Drawing<'a, T> {
+    fn new(running: &'a mut Running<T>, from: Distribution<'a>) -> Self {
+        Drawing {
+            position: running.row.len(),
+            running,
+            from,
+            advance: Ok(Advance::default()),
         }
     }
-    Ok(false)
+
+    /// Draws, which depends on nothing but the sample.
+    fn draw(&mut self) {
+        thread_local! {
+            static CANDIDATES: RefCell<Vec<(u32, f32)>> = const { RefCell::new(Vec::new()) };
+        }
+        let r = &mut *self.running;
+        self.advance = CANDIDATES.with_borrow_mut(|candidates| {
+            r.row.advance(r.task.generation(), self.from, candidates)
+        });
+    }
+
+    /// Tells what came out; whether the sample goes on.
+    fn tell<F: Feed<Task = T>>(self, feed: &mut F) -> Result<bool, RolloutError> {
+        let r = self.running;
+        match self.advance {
+            Ok(advance) => {
+                if let Some(token) = advance.token {
+                    feed.token(&r.task, r.sample, token, self.from);
+                }
+                let Some(response) = advance.response else {
+                    return Ok(true);
+                };
+                feed.done(&r.task, r.sample, Ok(response))?;
+            }
+            Err(what) => {
+                let error = RolloutError::Sampling {
+                    request: r.task.index(),
+                    position: self.position,
+                    what,
+                };
+                feed.done(&r.task, r.sample, Err(error))?;
+            }
+        }
+        Ok(false)
+    }
 }

@@ -101,6 +101,11 @@ impl Cpu {
     pub fn install<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         self.par.install(f)
     }
+
+    /// Calls `f` once for each item, split over the threads.
+    pub fn for_each<T: Send>(&self, items: &mut [T], f: impl Fn(&mut T) + Sync) {
+        self.par.for_each(items, f);
+    }
 }
 
 /// A backend that cannot start.

@@ -49,6 +49,17 @@ impl Par {
         }
     }
 
+    /// Calls `f` once for each item.
+    pub(crate) fn for_each<T: Send>(&self, items: &mut [T], f: impl Fn(&mut T) + Sync) {
+        use rayon::prelude::*;
+        match &self.pool {
+            Some(pool) if items.len() > 1 => {
+                pool.install(|| items.par_iter_mut().with_max_len(1).for_each(&f));
+            }
+            _ => items.iter_mut().for_each(f),
+        }
+    }
+
     /// Splits `n` items into blocks of a multiple of `align`, a few per thread but each at least
     /// `min` long, and calls `f(start, end)` for each.
     pub(crate) fn blocks(
