@@ -158,13 +158,16 @@ pub(crate) fn gather_backward(
         own || dentropy.is_some_and(|d| d[*r] != 0.0)
     };
     let carrying: Vec<usize> = (0..rows).filter(carries).collect();
+    // What lies apart is copied together.
+    let mut copied = 0;
     if carrying.len() < rows {
         dhidden[..rows * width].fill(0.0);
+        copied = width;
     }
     let block = block_rows(vocab).min(carrying.len());
-    with_scratch(block * (vocab + 2 * width), |scratch| {
+    with_scratch(block * (vocab + 2 * copied), |scratch| {
         let (logits, scratch) = scratch.split_at_mut(block * vocab);
-        let (own_hidden, own_dhidden) = scratch.split_at_mut(block * width);
+        let (own_hidden, own_dhidden) = scratch.split_at_mut(block * copied);
         for rows in carrying.chunks(block.max(1)) {
             let n = rows.len();
             let (first, last) = (rows[0], rows[n - 1]);
