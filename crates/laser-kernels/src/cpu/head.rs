@@ -152,6 +152,8 @@ pub(crate) fn gather_backward(
         !head.backward.is_empty(),
         "the head was packed for inference only"
     );
+    let inside = |id: &u32| (*id as usize) < vocab;
+    assert!(ids.iter().all(inside), "token id outside the vocabulary");
     // Rows without a gradient, as of responses whose advantage is 0, would add zeros.
     let carries = |r: &usize| {
         let own = dlogp[r * k..(r + 1) * k].iter().any(|d| *d != 0.0);
@@ -201,7 +203,6 @@ pub(crate) fn gather_backward(
                     let de = dentropy.map_or(0.0, |d| d[r]);
                     row_backward(isa, logits, vocab, lse[r], mass, de, entropy[r]);
                     for (&id, d) in ids[r * k..(r + 1) * k].iter().zip(d) {
-                        assert!((id as usize) < vocab, "token id outside the vocabulary");
                         *logits.add(id as usize) += d;
                     }
                 }
