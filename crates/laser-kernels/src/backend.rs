@@ -42,7 +42,7 @@ impl AttentionShape {
     }
 }
 
-/// Bounds of the sequences in a packed batch: sequence `i` is rows `bounds[i]..bounds[i + 1]`.
+/// Where the sequences of a packed batch lie, one after the other.
 ///
 /// Sequences come in families. The first of a family is its stem; the others continue it, so that
 /// the stem's rows are before theirs for each of them, and none sees another. What several
@@ -105,24 +105,23 @@ impl Segments {
         self.stems[f]..end.unwrap_or(self.count())
     }
 
-    /// The stem that sequence `i` continues; itself where it is one.
-    pub fn stem(&self, i: usize) -> usize {
-        self.stems[self.stems.partition_point(|stem| *stem <= i) - 1]
+    /// Rows of the stem that sequence `i` continues; none where it is one.
+    pub fn before(&self, i: usize) -> Range<usize> {
+        match self.stems[self.stems.partition_point(|stem| *stem <= i) - 1] {
+            stem if stem == i => 0..0,
+            stem => self.range(stem),
+        }
     }
 
     /// Tokens that the last row of sequence `i` sees, itself included.
     pub fn seen(&self, i: usize) -> usize {
-        let stem = match self.stem(i) {
-            stem if stem == i => 0,
-            stem => self.range(stem).len(),
-        };
-        stem + self.range(i).len()
+        self.before(i).len() + self.range(i).len()
     }
 
-    /// The position of every row: behind the rows of its sequence that it sees.
+    /// The position of every row, behind the rows of the stem that it continues.
     pub fn positions(&self) -> Vec<u32> {
         (0..self.count())
-            .flat_map(|i| (self.seen(i) - self.range(i).len()) as u32..self.seen(i) as u32)
+            .flat_map(|i| self.before(i).len() as u32..self.seen(i) as u32)
             .collect()
     }
 }

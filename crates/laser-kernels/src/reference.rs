@@ -136,16 +136,12 @@ pub fn attention(shape: AttentionShape, qkv: &[f64], segments: &Segments) -> Att
     let mut lse = vec![0.0; segments.tokens() * shape.heads];
     for segment in 0..segments.count() {
         let range = segments.range(segment);
-        let before = match segments.stem(segment) {
-            stem if stem == segment => 0..0,
-            stem => segments.range(stem),
-        };
         for head in 0..shape.heads {
             let kv_head = head / (shape.heads / shape.kv_heads);
             for i in range.clone() {
                 let q = &qkv[i * width + head * d..][..d];
                 let mut scores = Vec::new();
-                let keys: Vec<usize> = before.clone().chain(range.start..=i).collect();
+                let keys: Vec<usize> = segments.before(segment).chain(range.start..=i).collect();
                 for j in &keys {
                     let k = &qkv[j * width + (shape.heads + kv_head) * d..][..d];
                     let mut dot = 0.0;

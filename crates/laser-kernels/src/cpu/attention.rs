@@ -214,11 +214,9 @@ impl<'a> Family<'a> {
 
     /// The rows of each member, and the keys of the stem before them.
     fn members(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
-        self.members.clone().map(|i| {
-            let rows = self.segments.range(i);
-            let before = self.segments.seen(i) - rows.len();
-            (rows, before)
-        })
+        let segments = self.segments;
+        let member = |i| (segments.range(i), segments.before(i).len());
+        self.members.clone().map(member)
     }
 }
 
