@@ -161,12 +161,22 @@ impl MemoryPlan {
             (
                 "activations kept for the backward pass",
                 micro * kept as u64,
-                "set gradient_checkpointing = true, lower tokens_per_micro_batch, or set share_prompts = false",
+                match recipe.prompts() {
+                    Prompts::Own => {
+                        "set gradient_checkpointing = true, or lower tokens_per_micro_batch"
+                    }
+                    Prompts::Shared => {
+                        "set gradient_checkpointing = true, lower tokens_per_micro_batch, or set share_prompts = false"
+                    }
+                },
             ),
             (
                 "activations at work",
                 micro * working as u64 + logits,
-                "lower tokens_per_micro_batch, or set share_prompts = false",
+                match recipe.prompts() {
+                    Prompts::Own => "lower tokens_per_micro_batch",
+                    Prompts::Shared => "lower tokens_per_micro_batch, or set share_prompts = false",
+                },
             ),
             (
                 "log-probabilities beside those of the drawn tokens",

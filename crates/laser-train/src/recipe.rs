@@ -657,8 +657,8 @@ impl Recipe {
         }
     }
 
-    /// What becomes of the prompt of a group in training. Written responses have prompts of their
-    /// own.
+    /// What becomes of the prompt of a group in training. In a supervised run prompts seldom repeat
+    /// beside each other, and nothing bounds how often they do.
     pub(crate) fn prompts(&self) -> Prompts {
         match self.share_prompts && !self.is_supervised() {
             true => Prompts::Shared,

@@ -76,10 +76,10 @@ fn micro_batches_change_nothing_where_each_response_has_its_own_prompt() {
     }
 }
 
-/// Groups without a difference have no gradient: in micro-batches of their own they are not gone
-/// through backwards.
+/// Groups without a difference come last in an update. That the backward pass they are spared would
+/// add nothing is a test of the learner.
 #[test]
-fn what_has_no_gradient_changes_nothing_in_micro_batches_with_others_or_alone() {
+fn micro_batches_change_nothing_where_some_groups_have_no_gradient() {
     let dir = tempfile::tempdir().unwrap();
     let settings = [
         "self_reward.token=",

@@ -57,6 +57,35 @@ fn a_loop_learns_and_depends_neither_on_threads_nor_on_micro_batches() {
     assert!(one.decoder.download(&one.cpu) == two.decoder.download(&two.cpu));
 }
 
+/// In a micro-batch of their own they are not gone through backwards, among others they are.
+#[test]
+fn sequences_without_a_gradient_add_nothing_alone_or_among_others() {
+    let updated = |kept: &[usize], max_tokens| {
+        let mut learner = learner(1);
+        let texts = ["1=7", "12=3", "2=77"].map(|t| learner.text.encode(t).unwrap());
+        let all = texts
+            .iter()
+            .map(|ids| Sequence::plain(&ids[..2], &ids[2..]));
+        let all: Vec<Sequence> = all.collect();
+        let sequences: Vec<Sequence> = kept.iter().map(|i| all[*i]).collect();
+        let before = learner.decoder.download(&learner.cpu);
+        let loss = |i: usize, t: laser_train::Terms| {
+            t.dlogp.fill(if kept[i] == 1 { 0.0 } else { -0.5 });
+            0.0
+        };
+        learner
+            .accumulate(&sequences, SelfRewardPosition::AfterEos, max_tokens, loss)
+            .unwrap();
+        learner.step(&Optimizer::default(), 0.01).unwrap();
+        let after = learner.decoder.download(&learner.cpu);
+        assert!(after != before);
+        after
+    };
+    let without = updated(&[0, 2], 4096);
+    assert!(updated(&[0, 1, 2], 4096) == without, "among others");
+    assert!(updated(&[0, 1, 2], 1) == without, "alone");
+}
+
 #[test]
 fn what_is_saved_is_loaded_again() {
     let dir = tempfile::tempdir().unwrap();
